@@ -1,0 +1,42 @@
+# `make run` and `make test` set up everything they need from Python 3.11 and the package registry alone.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: run test lint bench up down lock clean
+
+run: $(READY)  ## train the digits problem to the end and deploy version 1
+	@$(BIN)/salamander train digits
+
+test: $(READY)  ## all tests; starts the servers it needs and stops them
+	@$(BIN)/pytest
+
+lint: $(READY)  ## style, types, imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/basedpyright
+	@$(BIN)/lint-imports
+
+bench: $(READY)  ## every figure that we claim, measured
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+up: $(READY)  ## local Prefect server, worker and all deployments
+	@$(BIN)/salamander up
+
+down: $(READY)  ## stop what `up` and the other commands started
+	@$(BIN)/salamander down
+
+lock:  ## resolve requirements.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--group dev pyproject.toml --output-file requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@echo "Setting up .venv ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+clean:
+	rm -rf .venv data/store

@@ -1,0 +1,1 @@
+"""Order: what an operator can start, and the command line that starts it."""

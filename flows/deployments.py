@@ -1,0 +1,75 @@
+"""Deployments: `prefect.yaml` says what runs by itself, one deployment a problem; it is written from the problem files.
+
+The schedule and its time zone stand in `data/<problem>/problem.toml` and nowhere else. `prefect.yaml` is their picture
+in Prefect's own format, so that `prefect deploy --all` works as every Prefect user expects.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flows.local_server import running, start, ui_url, use_server
+from tasks.errors import SalamanderError
+from tasks.problem import Problem, load_problem, problem_names
+
+WORK_POOL = "salamander"
+HEADER = "# Written by `salamander up` from data/*/problem.toml: change schedules there.\n"
+
+
+def prefect_yaml(project: Path) -> str:
+    """Give the text of a project's `prefect.yaml`."""
+    problems = [load_problem(name, project) for name in problem_names(project)]
+    content = {
+        "name": "salamander",
+        "pull": [{"prefect.deployments.steps.set_working_directory": {"directory": "{{ $SALAMANDER_PROJECT }}"}}],
+        "deployments": [_deployment(problem) for problem in problems],
+    }
+    return HEADER + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _deployment(problem: Problem) -> dict[str, Any]:
+    schedule = problem.schedule
+    return {
+        "name": problem.name,
+        "description": problem.description,
+        "entrypoint": "flows/training.py:training",
+        "parameters": {"problem": problem.name},
+        "tags": [problem.name],
+        "concurrency_limit": {"limit": 1, "collision_strategy": "ENQUEUE"},
+        "schedules": [{"cron": schedule.cron, "timezone": schedule.timezone}] if schedule else [],
+        "work_pool": {"name": WORK_POOL},
+    }
+
+
+def bring_up(project: Path) -> dict[str, Any]:
+    """Start what is needed to run a project's flows by themselves; give the addresses and what was deployed.
+
+    Raises
+    ------
+    SalamanderError
+        Prefect did not accept the deployments: in its own words.
+    """
+    text, path = prefect_yaml(project), project / "prefect.yaml"
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+    api = use_server()
+    _prefect(project, "work-pool", "create", WORK_POOL, "--type", "process", "--overwrite")
+    _prefect(project, "--no-prompt", "deploy", "--all")
+    if not running("worker"):
+        start("worker", ["worker", "start", "--pool", WORK_POOL, "--type", "process"])
+    names = problem_names(project)
+    return {"api": api, "ui": ui_url(api), "deployments": [f"training/{name}" for name in names]}
+
+
+def _prefect(project: Path, *arguments: str) -> None:
+    environment = os.environ | {"SALAMANDER_PROJECT": str(project.absolute())}
+    command = [sys.executable, "-m", "prefect", *arguments]
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SalamanderError(f"prefect {' '.join(arguments)} failed: {(done.stderr or done.stdout).strip()[-500:]}")

@@ -1,0 +1,114 @@
+"""How a run ends: one closed set of outcomes, the same words in the terminal, in JSON and as the Prefect state's name.
+
+*promoted*, *held* (with a cause), *nothing new*, *refused* (data) or *failed*. A held model is not a failed run.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any, TypedDict
+
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+
+from tasks.deploy import Result
+from tasks.errors import DataRefused, SalamanderError
+from tasks.records import Cause, Finding, Outcome, RunRecord, Validated, Version
+from tasks.registry import Registry
+from tasks.store import Store
+from tasks.validate import RefusedByExpectations
+
+
+class End(TypedDict, total=False):
+    """The fields of a `RunRecord` that a run itself decides."""
+
+    outcome: Outcome
+    cause: Cause | None
+    sentence: str
+    version: int
+    findings: tuple[Finding, ...]
+    docs: str
+    exit_code: int
+
+
+def finished(version: Version, result: Result, validated: Validated) -> End:
+    """Give the end of a run that came to a verdict."""
+    number, verdict = version.number, version.verdict
+    end = End(outcome="held", version=number, findings=validated.warnings)
+    match result:
+        case "deployed":
+            return end | End(outcome="promoted", sentence=f"Version {number} is in production. {verdict.reason}")
+        case "held":
+            text = f"Version {number} is not deployed. {verdict.reason}"
+            return end | End(cause=verdict.cause, sentence=text)
+        case "not deployed":
+            text = f"Version {number} passed the gate, but this run was asked not to deploy. {verdict.reason}"
+            return end | End(cause="not deployed", sentence=text)
+        case "champion changed":
+            text = (
+                f"Version {number} was judged against a champion that another run has replaced since; "
+                "run again to judge it anew."
+            )
+            return end | End(cause="champion changed", sentence=text)
+
+
+def nothing_new(known: Version) -> End:
+    """Give the end of a run whose data, declaration, code and libraries were judged before."""
+    decided = "was deployed" if known.verdict.promote else f"was held ({known.verdict.cause})"
+    text = f"Data, problem and code are those of version {known.number}, which {decided}."
+    return End(outcome="nothing new", sentence=text, version=known.number)
+
+
+def stopped(error: Exception) -> End:
+    """Give the end of a run that an error stopped."""
+    if isinstance(error, RefusedByExpectations):
+        return End(
+            outcome="refused",
+            sentence=str(error),
+            findings=error.findings,
+            docs=str(error.docs),
+            exit_code=error.exit_code,
+        )
+    if isinstance(error, SalamanderError):
+        outcome: Outcome = "refused" if isinstance(error, DataRefused) else "failed"
+        return End(outcome=outcome, sentence=str(error), exit_code=error.exit_code)
+    first = str(error).strip().splitlines()
+    return End(outcome="failed", sentence=f"{type(error).__name__}: {first[0] if first else 'no message'}", exit_code=1)
+
+
+def close(end: End, problem: str, store: Store, started: datetime) -> State[Any]:
+    """Keep the record of a run, and give the Prefect state that says the same."""
+    deployment = Registry(store).deployment()
+    run = RunRecord.model_validate(
+        {
+            **end,
+            "problem": problem,
+            "champion": deployment.version if deployment else None,
+            "run": flow_run.get_id(),
+            "started": started,
+            "seconds": (datetime.now(UTC) - started).total_seconds(),
+        }
+    )
+    store.create(f"runs/{started:%Y%m%dT%H%M%S}-{run.run}.json", run)
+    state = Failed if run.outcome in {"refused", "failed"} else Completed
+    cause = f" ({run.cause})" if run.cause else ""
+    return state(name=run.outcome.capitalize(), message=f"{run.outcome.capitalize()}{cause}. {run.sentence}")
+
+
+class _Sentences(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, SalamanderError):
+            record.msg, record.args, record.exc_info = str(error), (), None
+        return True
+
+
+_SENTENCES = _Sentences()
+
+
+def mistakes_as_sentences() -> None:
+    """Let Prefect log a user's mistake as the sentence it is, without a traceback; every other error keeps its own."""
+    for name in ("prefect.task_runs", "prefect.flow_runs"):
+        logging.getLogger(name).addFilter(_SENTENCES)

@@ -1,0 +1,56 @@
+"""Running a flow from the command line: on a server, with its steps shown, and not over before all is recorded."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from flows.local_server import ui_url, use_server
+from flows.terminal import Steps, show_run
+from tasks.records import RunRecord, Version
+from tasks.registry import Registry
+from tasks.store import Store
+
+if TYPE_CHECKING:
+    from flows.cli import Options
+
+
+def run_training(
+    problem: str, options: Options, *, promote: bool, console: Console
+) -> tuple[RunRecord, Version | None]:
+    """Run the training flow here, show it, and give its record and the version that it made or found.
+
+    Raises
+    ------
+    ProblemError
+        The problem is not declared rightly; nothing is started for that.
+    """
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the steps are shown by `Steps`
+    from tasks.problem import load_problem
+    from tasks.validate import find_suite
+
+    load_problem(problem, options.project)
+    find_suite(problem, options.project)
+    with (
+        console.status("Looking for the Prefect server ...") if console.is_terminal else Console(quiet=True).status("")
+    ):
+        url = use_server()
+        from prefect import tags
+
+        from flows.recorded import wait_until_recorded
+        from flows.training import training
+    with Steps(console).shown() as steps, tags(problem):
+        state = training(
+            problem, promote=promote, project=str(options.project), store=options.store_url, return_state=True
+        )
+    wait_until_recorded(steps.seen)
+    store = Store.at(options.store_url, problem)
+    identifier = state.state_details.flow_run_id
+    name = next(name for name in reversed(store.names("runs")) if name.endswith(f"-{identifier}.json"))
+    run = store.record(name, RunRecord)
+    version = Registry(store).version(run.version) if run.version else None
+    show_run(console, run, version)
+    console.print(f"Prefect UI: {ui_url(url)}/runs/flow-run/{identifier}", style="dim", soft_wrap=True, highlight=False)
+    return run, version

@@ -1,0 +1,183 @@
+"""What a person sees in the terminal: the steps as they run, then the result in tables and sentences."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from tasks.records import Finding, RunRecord, Trial, Version
+
+COLOURS = {"promoted": "green", "held": "yellow", "nothing new": "cyan", "refused": "red", "failed": "red"}
+
+
+class Steps(logging.Handler):
+    """Follows the log of a run's steps: a live display on a terminal, plain lines elsewhere.
+
+    It also knows the identifiers of every task run that it has seen, so that a command can wait until the server has
+    recorded them all.
+    """
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.INFO)
+        self.console = console
+        self.seen: dict[str, str] = {}
+        self._begun: dict[str, float] = {}
+        self._said: dict[str, str] = {}
+        self._progress = _progress(console) if console.is_terminal else None
+        self._lines: dict[str, TaskID] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one log record of a step."""
+        identifier, step = getattr(record, "task_run_id", None), getattr(record, "task_run_name", None)
+        if identifier is None or step is None:
+            return
+        try:
+            self._show(str(identifier), str(step), record)
+        except Exception:
+            self.handleError(record)
+
+    def _show(self, identifier: str, step: str, record: logging.LogRecord) -> None:
+        message = record.getMessage().splitlines()[0]
+        self.seen[identifier] = step
+        self._begun.setdefault(identifier, time.monotonic())
+        if self._progress and identifier not in self._lines:
+            self._lines[identifier] = self._progress.add_task(step, total=1, message="", mark="")
+        if message.startswith("Finished in state"):
+            self._finish(identifier, step, message)
+        elif not message.startswith("Task run failed with"):
+            self._said[identifier] = message
+            if self._progress:
+                self._progress.update(self._lines[identifier], message=message)
+
+    def _finish(self, identifier: str, step: str, message: str) -> None:
+        failed = "Failed" in message or "Crashed" in message
+        said = "kept from an earlier run" if "Cached" in message else self._said.get(identifier, "")
+        if self._progress:
+            mark = "[red]✗[/]" if failed else "[green]✓[/]"
+            self._progress.update(self._lines[identifier], message=said, mark=mark, completed=1)
+        else:
+            seconds = time.monotonic() - self._begun[identifier]
+            self.console.print(
+                f"{'✗' if failed else '✓'} {step:<26} {said} ({seconds:.1f} s)", markup=False, soft_wrap=True
+            )
+
+    @contextmanager
+    def shown(self) -> Generator[Steps]:
+        """Follow Prefect's logs while a flow runs."""
+        loggers = [logging.getLogger(name) for name in ("prefect.task_runs", "prefect.flow_runs")]
+        for logger in loggers:
+            logger.addHandler(self)
+        try:
+            if self._progress:
+                with self._progress:
+                    yield self
+            else:
+                yield self
+        finally:
+            for logger in loggers:
+                logger.removeHandler(self)
+
+
+class _Mark(SpinnerColumn):
+    def render(self, task: Task) -> Text:
+        return Text.from_markup(task.fields["mark"]) if task.finished else super().render(task)  # pyright: ignore[reportReturnType]
+
+
+def _progress(console: Console) -> Progress:
+    columns: list[ProgressColumn] = [
+        _Mark(),
+        TextColumn("[bold]{task.description:<26}"),
+        TextColumn("{task.fields[message]}", markup=False),
+        TimeElapsedColumn(),
+    ]
+    return Progress(*columns, console=console)
+
+
+def show_run(console: Console, run: RunRecord, version: Version | None) -> None:
+    """Print how a run ended: findings, leaderboard, the metric with its interval, the verdict and what to try next."""
+    if run.findings:
+        console.print(findings_table(run.findings))
+    if run.docs:
+        console.print(f"Data Docs: {run.docs}", soft_wrap=True)
+    if version and run.outcome in {"promoted", "held"}:
+        console.print(leaderboard_table(version.model.leaderboard))
+        console.print(rules_table(version))
+        console.print(_measured(version), soft_wrap=True, highlight=False)
+    cause = f" ({run.cause})" if run.cause else ""
+    line = Text.assemble((f"{run.outcome.capitalize()}{cause}. ", f"bold {COLOURS[run.outcome]}"), run.sentence)
+    console.print(line, soft_wrap=True)
+    if run.outcome in {"refused", "failed"}:
+        kept = f"version {run.champion} is still in production" if run.champion else "nothing is in production yet"
+        console.print(f"Nothing that is deployed has changed: {kept}.")
+    console.print(Text("Next: " + _next(run), style="dim"), soft_wrap=True)
+
+
+def leaderboard_table(leaderboard: Sequence[Trial]) -> Table:
+    """Give the candidates, best first, with the mean and the standard deviation of their folds."""
+    from tasks.metrics import METRICS, mean_and_deviation
+
+    table = Table(title="Candidates, by cross-validation on the training rows", title_justify="left")
+    table.add_column("")
+    table.add_column("candidate")
+    table.add_column("estimator")
+    table.add_column(METRICS[leaderboard[0].metric].label + " (mean ± s.d.)", justify="right")
+    for place, trial in enumerate(leaderboard, start=1):
+        score = trial.problem or mean_and_deviation(trial.mean, trial.standard_deviation)
+        style = "bold green" if place == 1 else "red" if trial.problem else None
+        table.add_row(str(place), trial.candidate.name, trial.candidate.estimator, score, style=style)
+    return table
+
+
+def rules_table(version: Version) -> Table:
+    """Give the rules of the gate with their figures."""
+    table = Table(title="The gate", title_justify="left")
+    for column in ("", "rule", "observed", "required"):
+        table.add_column(column)
+    for rule in version.verdict.rules:
+        mark = Text("✓", "green") if rule.passed else Text("✗", "red")
+        table.add_row(mark, rule.name, rule.observed, rule.required)
+    return table
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """Give the expectations that the data did not meet, with counts and examples."""
+    table = Table(title="What the data did not meet", title_justify="left", show_lines=True)
+    for column in ("severity", "expectation", "observed", "examples", "expected because"):
+        table.add_column(column, overflow="fold")
+    for finding in findings:
+        style = "red" if finding.severity == "critical" else "yellow"
+        severity = Text(finding.severity, style)
+        table.add_row(severity, finding.expectation, finding.observed, "\n".join(finding.examples), finding.reason)
+    return table
+
+
+def _measured(version: Version) -> str:
+    from tasks.metrics import METRICS, figure
+
+    scores = version.scores
+    ours = scores.challenger
+    return (
+        f"Test {METRICS[scores.metric].label}: [bold]{figure(ours.value)}[/]  "
+        f"({scores.confidence:.0%} interval {figure(ours.low)} to {figure(ours.high)}, {scores.rows:,} unseen rows)"
+    )
+
+
+def _next(run: RunRecord) -> str:
+    problem = run.problem
+    folder = f"data/{problem}/problem.toml"
+    return {
+        "promoted": f"salamander show {problem} {run.version} for the whole record; add candidates in {folder}.",
+        "held": f"salamander show {problem} {run.version} for every rule; try other candidates in {folder}.",
+        "nothing new": f"change {folder} or wait for new data; salamander versions {problem} lists what there is.",
+        "refused": f"mend the rows above at the source, or the suite in expectations/{problem}.py, then train again.",
+        "failed": "mend what the sentence says and run the same command again: finished steps are not repeated.",
+    }[run.outcome]

@@ -1,0 +1,65 @@
+"""Deploy: number the version, prove that it works in a fresh process, then move the champion pointer.
+
+Nothing here is cached: each step can be repeated, so a run that died between two of them is finished by the next.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Literal
+
+from prefect import get_run_logger, task
+
+from tasks.errors import SalamanderError
+from tasks.records import Version
+from tasks.registry import Registry
+from tasks.store import Store
+
+Result = Literal["deployed", "held", "not deployed", "champion changed"]
+
+
+def rehearse(version: Version, store: Store) -> None:
+    """Load a version in a fresh process and compare its predictions for the test rows with those it was judged by.
+
+    Raises
+    ------
+    SalamanderError
+        It cannot be loaded there, or it predicts something else.
+    """
+    command = [sys.executable, "-m", "tasks.rehearse", str(store.root), store.problem, str(version.number)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines()
+        reason = lines[-1] if lines else f"exit code {done.returncode}"
+        raise SalamanderError(f"Version {version.number} failed its rehearsal in a fresh process: {reason}")
+    answer = json.loads(done.stdout.splitlines()[-1])
+    if not answer["same"]:
+        raise SalamanderError(
+            f"Version {version.number} predicts something else in a fresh process: {answer['different']} of "
+            f"{answer['rows']} rows differ, by up to {answer['largest']:.3g}."
+        )
+
+
+@task(task_run_name="deploy")
+def deploy(draft: Version, store: Store, *, promote: bool) -> tuple[Version, Result]:
+    """Register a version and, where its verdict and the caller allow it, put it into production."""
+    logger = get_run_logger()
+    registry = Registry(store)
+    version = registry.register(draft)
+    logger.info("Registered as version %s.", version.number)
+    if not version.verdict.promote:
+        logger.info("Held: version %s is kept, production stays as it is.", version.number)
+        return version, "held"
+    if not promote:
+        logger.info("Not asked to deploy: production stays as it is.")
+        return version, "not deployed"
+    rehearse(version, store)
+    logger.info("A fresh process repeated its predictions.")
+    if registry.promote(version, version.scores.champion_version) is None:
+        logger.warning("Another run changed the champion since this one was judged: production stays as it is.")
+        return version, "champion changed"
+    registry.project()
+    logger.info("Version %s is in production.", version.number)
+    return version, "deployed"

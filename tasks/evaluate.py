@@ -1,0 +1,147 @@
+"""Evaluate: challenger and champion on the same test rows, none of which either was trained on.
+
+Intervals are percentile bootstrap intervals (Efron and Tibshirani, 1993) from SciPy; the interval of the difference
+resamples rows in pairs, so that what is hard for both models cancels out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from prefect import get_run_logger, task
+
+from tasks.columns import ROW
+from tasks.errors import DataRefused, StoreError
+from tasks.metrics import METRICS, Metric, figure
+from tasks.models import Prediction, load
+from tasks.problem import MetricName
+from tasks.records import Artifact, Interval, Model, Scores, Version
+from tasks.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+RESAMPLES = 2000
+
+
+def interval(metric: Metric, losses: NDArray[np.float64], confidence: float, seed: int) -> Interval:
+    """Give a metric with its confidence interval from the losses of the rows, an array of shape (rows,)."""
+
+    def statistic(sample: NDArray[np.float64], axis: int = -1) -> Any:
+        return metric.from_mean_loss(sample.mean(axis=axis))
+
+    low, high = _bootstrap((losses,), statistic, confidence, seed)
+    return Interval(value=float(statistic(losses)), low=low, high=high)
+
+
+def difference(
+    metric: Metric, challenger: NDArray[np.float64], champion: NDArray[np.float64], confidence: float, seed: int
+) -> Interval:
+    """Give the challenger's metric less the champion's, with its interval from rows resampled in pairs."""
+
+    def statistic(ours: NDArray[np.float64], theirs: NDArray[np.float64], axis: int = -1) -> Any:
+        return metric.from_mean_loss(ours.mean(axis=axis)) - metric.from_mean_loss(theirs.mean(axis=axis))
+
+    low, high = _bootstrap((challenger, champion), statistic, confidence, seed)
+    return Interval(value=float(statistic(challenger, champion)), low=low, high=high)
+
+
+def _bootstrap(
+    samples: tuple[NDArray[np.float64], ...], statistic: Any, confidence: float, seed: int
+) -> tuple[float, float]:
+    from scipy.stats import bootstrap
+
+    found = bootstrap(
+        samples,
+        statistic,
+        paired=len(samples) > 1,
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        batch=max(1, 4_000_000 // len(samples[0])),
+        confidence_level=confidence,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
+
+def unseen(rows: pd.DataFrame, trained_on: list[NDArray[np.uint64]]) -> NDArray[np.bool_]:
+    """Tell for each test row whether none of the models was trained on a row of the same identity."""
+    seen = np.concatenate(trained_on)
+    return ~rows[ROW].isin(seen).to_numpy()
+
+
+@task(task_run_name="evaluate")
+def evaluate(
+    model: Model,
+    champion: Version | None,
+    test: Artifact,
+    metric: MetricName,
+    confidence: float,
+    seed: int,
+    store: Store,
+) -> Scores:
+    """Score the challenger, and the champion if there is one, on the same fair test rows."""
+    logger = get_run_logger()
+    logger.info("Scoring %s test rows.", f"{test.rows:,}")
+    rows = store.table(test).to_pandas()
+    judged = [model, champion.model] if champion else [model]
+    fair = rows[unseen(rows, [store.table(each.trained_on)[ROW].to_numpy() for each in judged])]
+    if len(fair) < 2:
+        raise DataRefused(
+            f"Only {len(fair)} of {len(rows)} test rows were not used to train the challenger or the champion; "
+            "gather fresh rows, or use split.kind = 'hash', which keeps the test rows apart for ever."
+        )
+    measure, target = METRICS[metric], fair[model.columns.target].to_numpy()
+    predictions = {"challenger": load(model, store).predict(fair)}
+    trouble = None
+    if champion:
+        try:
+            predictions["champion"] = load(champion.model, store).predict(fair)
+        except (StoreError, KeyError, ValueError) as error:
+            trouble = f"version {champion.number} cannot predict these rows: {error}"
+            logger.error("%s", trouble)  # noqa: TRY400
+    losses = {who: measure.row_losses(target, prediction) for who, prediction in predictions.items()}
+    scores = Scores(
+        metric=metric,
+        confidence=confidence,
+        rows=len(fair),
+        excluded_rows=len(rows) - len(fair),
+        challenger=interval(measure, losses["challenger"], confidence, seed),
+        champion=interval(measure, losses["champion"], confidence, seed) if "champion" in losses else None,
+        difference=difference(measure, losses["challenger"], losses["champion"], confidence, seed)
+        if "champion" in losses
+        else None,
+        champion_version=champion.number if champion else None,
+        champion_problem=trouble,
+        predictions=store.keep_table(_table(fair, target, predictions, losses), "predictions"),
+    )
+    logger.info("%s", sentence(scores))
+    return scores
+
+
+def sentence(scores: Scores) -> str:
+    """Give the scores as a person would say them."""
+    label, ours = METRICS[scores.metric].label, scores.challenger
+    text = f"{label} {figure(ours.value)} [{figure(ours.low)}, {figure(ours.high)}] on {scores.rows:,} test rows"
+    if scores.excluded_rows:
+        text += f" ({scores.excluded_rows:,} left out: one of the models was trained on them)"
+    if scores.champion:
+        text += f"; version {scores.champion_version} in production: {figure(scores.champion.value)}"
+    return text + "."
+
+
+def _table(
+    rows: pd.DataFrame, target: NDArray[Any], predictions: dict[str, Prediction], losses: dict[str, NDArray[np.float64]]
+) -> Any:
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {ROW: rows[ROW].to_numpy(), "target": target}
+    for who, prediction in predictions.items():
+        columns |= {who: prediction.values, f"{who}_loss": losses[who]}
+        if prediction.probabilities is not None:
+            shares = zip(prediction.classes, prediction.probabilities.T, strict=True)
+            columns |= {f"{who}_probability_{label}": share for label, share in shares}
+    return pa.table({name: np.ascontiguousarray(values) for name, values in columns.items()})

@@ -1,0 +1,144 @@
+"""Fitted models in and out of files that hold no pickle, and the one prediction from raw columns.
+
+What is evaluated, checked before deployment and served is one object: `Predictor`. It derives the columns, runs the
+pipeline and gives a `Prediction`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.columns import derive, source_columns
+from tasks.errors import StoreError
+from tasks.estimators import build, is_network
+from tasks.expressions import evaluate
+from tasks.records import FeatureSet, File, Model
+from tasks.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+TRUSTED = (
+    "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.metrics._dist_metrics.ManhattanDistance64",
+    "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+    "sklearn.neighbors._ball_tree.BallTree",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn.tree._tree.Tree",
+)
+"""The types that a model file may hold beyond what skops trusts by itself. Fixed here; a file never adds to it."""
+
+NETWORK, PIPELINE = "network.keras", "model.skops"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predictions for rows.
+
+    Attributes
+    ----------
+    values : array of shape (rows,)
+        Numbers, or classes.
+    classes : array of shape (classes,)
+        Sorted; empty for regression.
+    probabilities : array of shape (rows, classes) or None
+        For classifiers that give them.
+    """
+
+    values: NDArray[Any]
+    classes: NDArray[Any]
+    probabilities: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A fitted estimator with the columns that it reads."""
+
+    estimator: Any
+    columns: FeatureSet
+
+    def predict(self, rows: pd.DataFrame) -> Prediction:
+        """Give the prediction for rows that have the source's columns."""
+        return predict(self.estimator, derive(rows, self.columns))
+
+
+def predict(estimator: Any, features: pd.DataFrame) -> Prediction:
+    """Give a fitted estimator's prediction for rows of features."""
+    classes = np.asarray(getattr(estimator, "classes_", ()))
+    if not len(classes):
+        return Prediction(np.asarray(estimator.predict(features), dtype="float64"), classes)
+    probabilities = estimator.predict_proba(features) if hasattr(estimator, "predict_proba") else None
+    return Prediction(np.asarray(estimator.predict(features)), classes, probabilities)
+
+
+def save(estimator: Any, columns: FeatureSet, store: Store) -> dict[str, File]:
+    """Write a fitted estimator's files into the store and give their records by name.
+
+    A pipeline becomes ``model.skops``; a network becomes ``network.keras`` and ``saved_model/``, whose served signature
+    takes raw columns.
+    """
+    with store.scratch() as folder:
+        if is_network(estimator):
+            signature = {name: _is_number(name, columns) for name in source_columns(columns)}
+            estimator.save(folder, lambda raw: _derive_tensors(raw, columns), signature)
+        else:
+            import skops.io
+
+            skops.io.dump(estimator, folder / PIPELINE)
+        paths = sorted(path for path in folder.rglob("*") if path.is_file())
+        names = [path.relative_to(folder).as_posix() for path in paths]
+        return {name: store.keep(path, "models", path.suffix) for name, path in zip(names, paths, strict=True)}
+
+
+def load(model: Model, store: Store) -> Predictor:
+    """Give the predictor of a stored model, after checking the digests of its files.
+
+    Raises
+    ------
+    StoreError
+        A file is missing or altered, holds a type that is not on the list, or cannot be read by these libraries.
+    """
+    name = NETWORK if NETWORK in model.files else PIPELINE
+    path = store.path(model.files[name])
+    try:
+        estimator = _load_network(model, path) if name == NETWORK else _load_pipeline(path)
+    except Exception as error:
+        raise StoreError(f"{path} cannot be loaded as the model {model.candidate.name!r}: {error}") from error
+    return Predictor(estimator, model.columns)
+
+
+def _load_pipeline(path: Path) -> Any:
+    import skops.io
+
+    return skops.io.load(path, trusted=list(TRUSTED))
+
+
+def _load_network(model: Model, path: Path) -> Any:
+    estimator = build(model.candidate, model.task, model.columns, model.seed)
+    if model.classes:
+        estimator.classes_ = np.asarray(model.classes)
+    return estimator.load(path)
+
+
+def _is_number(name: str, columns: FeatureSet) -> bool:
+    return columns.roles.get(name, "numeric") == "numeric"
+
+
+def _derive_tensors(raw: dict[str, Any], columns: FeatureSet) -> dict[str, Any]:
+    """Give the same features as `columns.derive`, for tensors."""
+    import tensorflow as tf
+
+    features = dict(raw)
+    for name, text in columns.derived.items():
+        value = evaluate(text, raw, tf.math)
+        features[name] = tf.where(tf.math.is_finite(value), value, tf.constant(np.nan, value.dtype))
+    return features

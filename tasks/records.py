@@ -1,0 +1,269 @@
+"""The small immutable records that pass between tasks: each names files by their content, none holds a clock or a run.
+
+Equal content is an equal record, so Prefect's cache can compare them. Clocks live in `Version`, `Deployment` and
+`RunRecord`, which are written once and never compared.
+
+A record read from a file becomes one of the types of this module or an error, never anything else: that is why
+`decode` looks names up in a closed table instead of importing what a file asks for.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from tasks.problem import Candidate, Declared, MetricName, TaskKind
+
+SCHEMA_VERSION = 1
+
+Role = Literal["numeric", "categorical"]
+Outcome = Literal["promoted", "held", "nothing new", "refused", "failed"]
+Cause = Literal["worse", "cannot tell", "rule broken", "champion changed", "champion unreadable", "not deployed"]
+
+
+class Record(Declared):
+    """A frozen record with the version of its schema, so that what is stored today can be read in a year."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+
+
+class File(Record):
+    """A file in the store: ``path`` below the problem's folder, its ``sha256`` and its ``size`` in bytes."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+class Column(Record):
+    """A column's name and its Arrow type."""
+
+    name: str
+    dtype: str
+
+
+class Artifact(Record):
+    """A Parquet table in the store, named by the digest of its bytes."""
+
+    file: File
+    rows: int
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+
+class Snapshot(Record):
+    """Raw data as fetched, and where it came from."""
+
+    data: Artifact
+    origin: str
+
+
+class Finding(Record):
+    """One expectation that the data did not meet."""
+
+    expectation: str
+    severity: Literal["critical", "warning", "info"]
+    reason: str
+    column: str | None = None
+    observed: str
+    unexpected_rows: int | None = None
+    examples: tuple[str, ...] = ()
+
+
+class Validated(Record):
+    """A snapshot with the evidence that it met every critical expectation."""
+
+    data: Artifact
+    expectations: int
+    warnings: tuple[Finding, ...] = ()
+
+
+class Stratum(Record):
+    """How many rows of a stratum went to each side."""
+
+    name: str
+    train: int
+    test: int
+
+
+class Split(Record):
+    """Training and test rows: the validated columns and the hash of each row's identity."""
+
+    train: Artifact
+    test: Artifact
+    strata: tuple[Stratum, ...]
+
+
+class FeatureSet(Record):
+    """What a model reads: the columns of the source, the derived ones, and the role of each."""
+
+    target: str
+    roles: dict[str, Role]
+    derived: dict[str, str]
+
+
+class Features(Record):
+    """The training rows with their derived columns, ready for a pipeline."""
+
+    train: Artifact
+    columns: FeatureSet
+
+
+class Trial(Record):
+    """A candidate's scores on the validation folds of the training rows; ``problem`` says why where it has none."""
+
+    candidate: Candidate
+    metric: MetricName
+    fold_scores: tuple[float, ...] = ()
+    problem: str | None = None
+
+    @property
+    def mean(self) -> float:
+        """The mean of the scores of the folds."""
+        return sum(self.fold_scores) / len(self.fold_scores)
+
+    @property
+    def standard_deviation(self) -> float:
+        """The (population) standard deviation of the scores of the folds, as scikit-learn users quote it."""
+        mean = self.mean
+        return (sum((score - mean) ** 2 for score in self.fold_scores) / len(self.fold_scores)) ** 0.5
+
+
+class Model(Record):
+    """A fitted model: its files, what it reads, what it was chosen by and what it was trained on."""
+
+    candidate: Candidate
+    task: TaskKind
+    files: dict[str, File]
+    columns: FeatureSet
+    classes: tuple[str | int | float | bool, ...] = ()
+    leaderboard: tuple[Trial, ...]
+    trained_on: Artifact
+    libraries: dict[str, str]
+    seed: int
+
+    @property
+    def served_files(self) -> dict[str, File]:
+        """The files of the SavedModel, by their names below the version's folder; none for a scikit-learn model."""
+        prefix = "saved_model/"
+        return {name.removeprefix(prefix): file for name, file in self.files.items() if name.startswith(prefix)}
+
+
+class Interval(Record):
+    """A metric's value with the bounds of its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Scores(Record):
+    """Challenger and champion on the same test rows, none of which either was trained on."""
+
+    metric: MetricName
+    confidence: float
+    rows: int
+    excluded_rows: int
+    challenger: Interval
+    champion: Interval | None = None
+    difference: Interval | None = None
+    champion_version: int | None = None
+    champion_problem: str | None = None
+    predictions: Artifact
+
+
+class Rule(Record):
+    """One rule of the gate with its figures."""
+
+    name: str
+    passed: bool
+    observed: str
+    required: str
+    cause: Cause | None = None
+
+
+class Verdict(Record):
+    """Whether the challenger deserves production: every rule checked, and the reason as a sentence."""
+
+    promote: bool
+    cause: Cause | None = None
+    rules: tuple[Rule, ...]
+    reason: str
+
+
+class Version(Record):
+    """A numbered model with everything that its decision rested on. Written once, never changed."""
+
+    number: int
+    key: str
+    model: Model
+    scores: Scores
+    verdict: Verdict
+    snapshot: Snapshot
+    test: Artifact
+    problem_digest: str
+    code_digest: str
+    created: datetime
+
+
+class Deployment(Record):
+    """One move of the champion pointer. The newest deployment names the version in production."""
+
+    number: int
+    version: int
+    previous: int | None
+    kind: Literal["promotion", "rollback"]
+    reason: str
+    by: str
+    at: datetime
+
+
+class RunRecord(Record):
+    """How a run ended: the outcome in one word, its cause, and a sentence for a person."""
+
+    problem: str
+    outcome: Outcome
+    cause: Cause | None = None
+    sentence: str
+    version: int | None = None
+    champion: int | None = None
+    exit_code: int = 0
+    findings: tuple[Finding, ...] = ()
+    docs: str | None = None
+    run: str | None = None
+    started: datetime
+    seconds: float
+
+
+RESULTS: dict[str, type[Record]] = {
+    kind.__name__: kind for kind in (Snapshot, Validated, Split, Features, Trial, Model, Scores, Verdict)
+}
+
+
+class _Envelope(BaseModel):
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    record: str
+    data: dict[str, Any]
+
+
+def encode(record: object) -> dict[str, Any]:
+    """Give the JSON form of a task's result, or of the error that it ended with (Prefect's ``object_encoder``)."""
+    if isinstance(record, Exception):
+        return {"error": f"{type(record).__name__}: {record}"}
+    if not isinstance(record, Record) or type(record).__name__ not in RESULTS:
+        raise TypeError(f"A task's result is one of {', '.join(RESULTS)}, not {type(record).__name__}.")
+    return {"record": type(record).__name__, "data": record.model_dump(mode="json")}
+
+
+def decode(value: dict[str, Any]) -> Any:
+    """Give back the record of an encoded result; other objects inside it pass unchanged."""
+    if set(value) != set(_Envelope.model_fields):
+        return value
+    envelope = _Envelope.model_validate(value)
+    return RESULTS[envelope.record].model_validate(envelope.data)

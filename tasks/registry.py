@@ -1,0 +1,157 @@
+"""Which versions there are, which one is in production, and how that changes.
+
+A version is one record, created whole under the next free number after its files are in the store, so half a version is
+never seen. The champion is what the newest deployment record names: promoting is creating the next record, which fails
+if another run has created it first. That is a compare-and-swap, and its trail is the history of decisions.
+"""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+
+from tasks.errors import ProblemError, StoreError
+from tasks.records import Deployment, Version
+from tasks.store import Store
+
+
+class Registry:
+    """The versions and deployments of one problem."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def versions(self) -> list[Version]:
+        """Give all versions, oldest first."""
+        return [self.version(number) for number in self.store.numbers("versions")]
+
+    def version(self, number: int) -> Version:
+        """Give one version.
+
+        Raises
+        ------
+        ProblemError
+            There is no version of that number.
+        """
+        known = self.store.numbers("versions")
+        if number not in known:
+            raise ProblemError(
+                f"{self.store.problem} has no version {number}; it has {', '.join(map(str, known)) or 'none yet'}."
+            )
+        return self.store.record(_path("versions", number), Version)
+
+    def deployments(self) -> list[Deployment]:
+        """Give every move of the champion pointer, oldest first."""
+        numbers = self.store.numbers("deployments")
+        return [self.store.record(_path("deployments", number), Deployment) for number in numbers]
+
+    def deployment(self) -> Deployment | None:
+        """Give the deployment in force, or None before the first."""
+        numbers = self.store.numbers("deployments")
+        return self.store.record(_path("deployments", numbers[-1]), Deployment) if numbers else None
+
+    def champion(self) -> Version | None:
+        """Give the version in production, or None before the first promotion."""
+        deployment = self.deployment()
+        return self.version(deployment.version) if deployment else None
+
+    def settled(self, key: str) -> Version | None:
+        """Give the version that a finished run of the same key made: held by the gate, or deployed."""
+        deployed = {deployment.version for deployment in self.deployments()}
+        same = [version for version in self.versions() if version.key == key]
+        return next((v for v in reversed(same) if not v.verdict.promote or v.number in deployed), None)
+
+    def register(self, draft: Version) -> Version:
+        """Give a number to a version and create it; a version of the same content is given back as it is."""
+        while True:
+            known = self.versions()
+            for version in known:
+                if _content(version) == _content(draft):
+                    return version
+            numbered = draft.model_copy(update={"number": known[-1].number + 1 if known else 1})
+            if self.store.create(_path("versions", numbered.number), numbered):
+                return numbered
+
+    def promote(self, version: Version, judged_against: int | None) -> Deployment | None:
+        """Put a version into production, unless the champion is not the one that it was judged against.
+
+        Returns
+        -------
+        Deployment or None
+            None, and nothing is changed, where another run was faster.
+        """
+        current = self.deployment()
+        if (current.version if current else None) != judged_against:
+            return None
+        return self._deploy(current, version, "promotion", version.verdict.reason)
+
+    def rollback(self, to: int | None = None) -> Deployment:
+        """Put the version before the champion, or any that was deployed once, back into production.
+
+        Raises
+        ------
+        ProblemError
+            There is nothing to go back to, or that version was never in production.
+        StoreError
+            Somebody moved the pointer at the same moment.
+        """
+        history = self.deployments()
+        if not history:
+            raise ProblemError(f"{self.store.problem} has no version in production, so there is nothing to roll back.")
+        current = history[-1]
+        deployed = sorted({deployment.version for deployment in history} - {current.version})
+        if to is None:
+            promotions = [d for d in history if d.kind == "promotion" and d.version == current.version]
+            to = promotions[-1].previous
+            if to is None:
+                raise ProblemError(
+                    f"{self.store.problem} version {current.version} was the first in production: there is none before."
+                )
+        if to not in deployed:
+            allowed = ", ".join(map(str, deployed)) or "none"
+            raise ProblemError(
+                f"{self.store.problem} cannot go back to version {to}: allowed are versions that were in production "
+                f"before and are not now: {allowed}."
+            )
+        moved = self._deploy(current, self.version(to), "rollback", f"Rolled back from version {current.version}.")
+        if moved is None:
+            raise StoreError(
+                f"The champion of {self.store.problem} was changed by another run just now; look and try again."
+            )
+        return moved
+
+    def _deploy(self, current: Deployment | None, version: Version, kind: str, reason: str) -> Deployment | None:
+        deployment = Deployment.model_validate(
+            {
+                "number": current.number + 1 if current else 1,
+                "version": version.number,
+                "previous": current.version if current else None,
+                "kind": kind,
+                "reason": reason,
+                "by": getpass.getuser(),
+                "at": datetime.now(UTC),
+            }
+        )
+        return deployment if self.store.create(_path("deployments", deployment.number), deployment) else None
+
+    def project(self) -> None:
+        """Bring the folder that TensorFlow Serving watches in line with the champion.
+
+        It serves the highest number it finds, so only versions up to the champion that were in production may stand
+        there. Idempotent: a run killed between the promotion and this is mended by the next.
+        """
+        champion = self.champion()
+        folder = self.store.root / "serving" / self.store.problem
+        for path in folder.glob("[0-9]*"):
+            if champion is None or int(path.name) > champion.number:
+                self.store.remove_folder(path)
+        if champion and (files := champion.model.served_files):
+            self.store.project(files, folder / str(champion.number))
+
+
+def _path(folder: str, number: int) -> str:
+    return f"{folder}/{number:06}.json"
+
+
+def _content(version: Version) -> dict[str, object]:
+    return version.model_dump(mode="json", exclude={"number", "created"})

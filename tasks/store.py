@@ -1,0 +1,251 @@
+"""The one door to storage: immutable files named by their content, and records that can be created only once.
+
+Two primitives carry everything, so that an object store can do it too (a conditional write, no rename is ever seen):
+
+- *keep*: bytes go to a temporary file, are flushed to the disk and then appear under the name of their digest. What is
+  there already is the same by definition. Reading checks the digest again: a changed byte is found and named.
+- *create*: a record appears whole under a name that must be free, or not at all. Of two writers one wins and the other
+  is told. Numbered records created this way are a compare-and-swap and an append-only history at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import ValidationError
+
+from tasks.errors import ProblemError, StoreError
+from tasks.records import Artifact, Column, File, Record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+R = TypeVar("R", bound=Record)
+
+
+class Store:
+    """The files of one problem, below ``root / problem``.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The folder of the whole store.
+    problem : str
+        The problem's name: the folder below the root.
+    """
+
+    def __init__(self, root: Path, problem: str) -> None:
+        self.root = root
+        self.problem = problem
+        self.folder = root / problem
+
+    @classmethod
+    def at(cls, url: str, problem: str) -> Store:
+        """Give the store at a path or ``file://`` address.
+
+        Raises
+        ------
+        ProblemError
+            The address is of another kind.
+        """
+        scheme, separator, path = url.partition("://")
+        if separator and scheme != "file":
+            raise ProblemError(f"--store {url!r} is not supported; allowed are a folder and a file:// address.")
+        return cls(Path(path if separator else url).expanduser().absolute(), problem)
+
+    # Files named by their content.
+
+    def keep(self, source: Path, kind: str, name: str) -> File:
+        """Move a file into the store, under ``kind/<digest><name>``, and give its record."""
+        digest = _digest(source)
+        kept = File(path=f"{kind}/{digest}{name}", sha256=digest, size=source.stat().st_size)
+        target = self.folder / kept.path
+        if not target.exists() or _digest(target) != digest:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _flush(source)
+            source.replace(target)
+            _flush(target.parent)
+        return kept
+
+    def find(self, kind: str, digest: str) -> File | None:
+        """Give the record of a kept file of that digest, or None."""
+        found = next((self.folder / kind).glob(f"{digest}*"), None)
+        return File(path=f"{kind}/{found.name}", sha256=digest, size=found.stat().st_size) if found else None
+
+    def path(self, file: File) -> Path:
+        """Give the path of a kept file after checking that it is what its name says.
+
+        Raises
+        ------
+        StoreError
+            The file is missing, or a byte of it has changed.
+        """
+        path = self.folder / file.path
+        if not path.is_file():
+            raise StoreError(
+                f"{path} is missing from the store; restore it from a backup, or train again to make it anew."
+            )
+        if _digest(path) != file.sha256:
+            raise StoreError(
+                f"{path} was changed after it was written (its sha256 is not {file.sha256[:12]}...) and is not used; "
+                "restore it from a backup, or remove it and train again to make it anew."
+            )
+        return path
+
+    def keep_table(self, table: pa.Table, kind: str) -> Artifact:
+        """Write a table as Parquet (zstd) under ``artifacts/<kind>/`` and give its record.
+
+        Equal tables give equal bytes under the same versions of the libraries: no clock and no pandas metadata goes in.
+        """
+        import pyarrow.parquet as pq
+
+        with self.scratch() as folder:
+            path = folder / "table.parquet"
+            pq.write_table(table.replace_schema_metadata(None), path, compression="zstd")
+            file = self.keep(path, f"artifacts/{kind}", ".parquet")
+        columns = tuple(Column(name=field.name, dtype=str(field.type)) for field in table.schema)
+        return Artifact(file=file, rows=table.num_rows, columns=columns)
+
+    def table(self, artifact: Artifact, columns: list[str] | None = None) -> pa.Table:
+        """Read a kept table, or some of its columns, after checking its digest."""
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self.path(artifact.file), columns=columns)
+
+    # Records that are created once.
+
+    def create(self, name: str, record: Record) -> bool:
+        """Write a record under a name that must be free; give False, and change nothing, where it is taken."""
+        target = self.folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with self.scratch() as folder:
+            draft = folder / "record.json"
+            draft.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            _flush(draft)
+            try:
+                os.link(draft, target)
+            except FileExistsError:
+                return False
+        _flush(target.parent)
+        return True
+
+    def record(self, name: str, kind: type[R]) -> R:
+        """Read the record of a name.
+
+        Raises
+        ------
+        StoreError
+            There is none, or it is not a record of that kind.
+        """
+        path = self.folder / name
+        try:
+            return kind.model_validate_json(path.read_bytes())
+        except FileNotFoundError as error:
+            raise StoreError(f"{path} is missing from the store; restore it from a backup.") from error
+        except ValidationError as error:
+            raise StoreError(
+                f"{path} is not a {kind.__name__} that this version of Salamander reads ({error.error_count()} faults, "
+                f"the first: {error.errors()[0]['msg']}); restore it from a backup."
+            ) from error
+
+    def numbers(self, folder: str) -> list[int]:
+        """Give the numbers of the records ``folder/<number>.json``, rising."""
+        names = (path.stem for path in (self.folder / folder).glob("*.json"))
+        return sorted(int(name) for name in names if name.isdigit())
+
+    def names(self, folder: str) -> list[str]:
+        """Give the names of the records in a folder, sorted."""
+        return sorted(path.relative_to(self.folder).as_posix() for path in (self.folder / folder).glob("*.json"))
+
+    # Cached results and projections.
+
+    def discard_untrusted_result(self, key: str, serializer: dict[str, object]) -> None:
+        """Remove a cached result that another serializer wrote, that is torn, or that names a file that is gone.
+
+        A result names the serializer that reads it. Prefect would believe it, a pickle's included, so whatever was not
+        written by ours is removed before Prefect looks, and the step runs again.
+        """
+        path = self.folder / "results" / key
+        if not path.is_file():
+            return
+        try:
+            stored = json.loads(path.read_bytes())
+            ours = stored["metadata"]["serializer"] == serializer
+            whole = ours and all((self.folder / name).is_file() for name in _named_files(json.loads(stored["result"])))
+        except (ValueError, KeyError, TypeError):
+            whole = False
+        if not whole:
+            path.unlink()
+
+    def project(self, files: dict[str, File], target: Path) -> None:
+        """Lay kept files out in a folder that appears whole or not at all; a folder that is there already stays."""
+        if target.exists():
+            return
+        with self.scratch() as folder:
+            draft = folder / "whole"
+            for name, file in files.items():
+                copy = draft / name
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(self.path(file), copy)
+                _flush(copy)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                draft.rename(target)
+            except OSError:
+                if not target.exists():
+                    raise
+
+    def remove_folder(self, target: Path) -> None:
+        """Take a projected folder away: it disappears whole."""
+        with self.scratch() as folder:
+            target.rename(folder / target.name)
+
+    @contextmanager
+    def scratch(self) -> Generator[Path]:
+        """Give an empty folder on the store's own file system, removed at the end."""
+        parent = self.root / ".scratch"
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=parent))
+        except OSError as error:
+            raise StoreError(
+                f"The store {self.root} cannot be written: {error.strerror}; nothing was changed."
+            ) from error
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _named_files(value: object) -> Generator[str]:
+    """Give the paths of all `File` records inside decoded JSON."""
+    if isinstance(value, dict):
+        if set(value) >= {"path", "sha256", "size"}:
+            yield str(value["path"])
+        for inner in value.values():
+            yield from _named_files(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _named_files(inner)
