@@ -6,7 +6,6 @@ in Prefect's own format, so that `prefect deploy --all` works as every Prefect u
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +26,6 @@ def prefect_yaml(project: Path) -> str:
     problems = [load_problem(name, project) for name in problem_names(project)]
     content = {
         "name": "salamander",
-        "pull": [{"prefect.deployments.steps.set_working_directory": {"directory": "{{ $SALAMANDER_PROJECT }}"}}],
         "deployments": [_deployment(problem) for problem in problems],
     }
     return HEADER + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
@@ -68,8 +66,7 @@ def bring_up(project: Path) -> dict[str, Any]:
 
 
 def _prefect(project: Path, *arguments: str) -> None:
-    environment = os.environ | {"SALAMANDER_PROJECT": str(project.absolute())}
     command = [sys.executable, "-m", "prefect", *arguments]
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SalamanderError(f"prefect {' '.join(arguments)} failed: {(done.stderr or done.stdout).strip()[-500:]}")

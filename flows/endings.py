@@ -9,6 +9,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
+from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
@@ -91,7 +92,10 @@ def close(end: End, problem: str, store: Store, started: datetime) -> State[Any]
             "seconds": (datetime.now(UTC) - started).total_seconds(),
         }
     )
-    store.create(f"runs/{started:%Y%m%dT%H%M%S}-{run.run}.json", run)
+    try:
+        store.create(f"runs/{started:%Y%m%dT%H%M%S}-{run.run}.json", run)
+    except OSError as error:
+        get_run_logger().error("The record of this run could not be kept: %s", error)
     state = Failed if run.outcome in {"refused", "failed"} else Completed
     cause = f" ({run.cause})" if run.cause else ""
     return state(name=run.outcome.capitalize(), message=f"{run.outcome.capitalize()}{cause}. {run.sentence}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -45,12 +46,30 @@ def run_training(
         state = training(
             problem, promote=promote, project=str(options.project), store=options.store_url, return_state=True
         )
-    wait_until_recorded(steps.seen)
+    identifier = str(state.state_details.flow_run_id)
     store = Store.at(options.store_url, problem)
-    identifier = state.state_details.flow_run_id
-    name = next(name for name in reversed(store.names("runs")) if name.endswith(f"-{identifier}.json"))
-    run = store.record(name, RunRecord)
+    run = _record(store, identifier) or RunRecord.model_validate(_unkept(problem, identifier, state.message))
     version = Registry(store).version(run.version) if run.version else None
     show_run(console, run, version)
+    if missing := wait_until_recorded(steps.seen):
+        console.print(f"The Prefect server has not recorded {missing} of {len(steps.seen)} steps.", style="yellow")
     console.print(f"Prefect UI: {ui_url(url)}/runs/flow-run/{identifier}", style="dim", soft_wrap=True, highlight=False)
     return run, version
+
+
+def _record(store: Store, identifier: str) -> RunRecord | None:
+    name = next((name for name in reversed(store.names("runs")) if name.endswith(f"-{identifier}.json")), None)
+    return store.record(name, RunRecord) if name else None
+
+
+def _unkept(problem: str, identifier: str, message: str | None) -> dict[str, Any]:
+    """Give the fields of the record of a run that could not keep it: a crash, or a store that cannot be written."""
+    return {
+        "problem": problem,
+        "outcome": "failed",
+        "sentence": message or "The run ended without a record.",
+        "exit_code": 1,
+        "run": identifier,
+        "started": datetime.now(UTC),
+        "seconds": 0.0,
+    }

@@ -47,6 +47,14 @@ def feature_set(problem: Problem, columns: Iterable[Column]) -> FeatureSet:
                     f"data/{problem.name}/problem.toml: {key} names the column {name!r}, which the data does not have"
                     f"{meant(name, dtypes)}; its columns: {listed(dtypes)}."
                 )
+    for key, names in named.items():
+        if key == "columns.numeric" or key.startswith("derived."):
+            for name in names:
+                if not _is_number(dtypes[name]):
+                    raise ProblemError(
+                        f"data/{problem.name}/problem.toml: {key} needs numbers, but the column {name!r} "
+                        f"holds {dtypes[name]}; correct the data, or leave the column out."
+                    )
     if taken := [name for name in derived if name in dtypes]:
         raise ProblemError(
             f"data/{problem.name}/problem.toml: derived.{taken[0]} has the name of a column of the data."
@@ -62,11 +70,11 @@ def feature_set(problem: Problem, columns: Iterable[Column]) -> FeatureSet:
 
 
 def _role(problem: Problem, name: str, dtype: str) -> Role:
-    if name in problem.columns.numeric:
-        return "numeric"
-    if name in problem.columns.categorical or not dtype.startswith(("int", "uint", "float", "double", "bool", "half")):
-        return "categorical"
-    return "numeric"
+    return "categorical" if name in problem.columns.categorical or not _is_number(dtype) else "numeric"
+
+
+def _is_number(dtype: str) -> bool:
+    return dtype.startswith(("int", "uint", "float", "double", "bool", "half", "decimal"))
 
 
 def derive(frame: pd.DataFrame, columns: FeatureSet) -> pd.DataFrame:

@@ -78,9 +78,12 @@ class Registry:
         Returns
         -------
         Deployment or None
-            None, and nothing is changed, where another run was faster.
+            The deployment that put it there, also where a run of the same content was faster. None, and nothing is
+            changed, where the champion is another one.
         """
         current = self.deployment()
+        if current and current.version == version.number:
+            return current
         if (current.version if current else None) != judged_against:
             return None
         return self._deploy(current, version, "promotion", version.verdict.reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from prefect import get_run_logger, task
 
 from tasks.columns import ROW
@@ -32,7 +33,7 @@ def train(features: Features, leaderboard: tuple[Trial, ...], task_kind: TaskKin
         task=task_kind,
         files=save(estimator, features.columns, store),
         columns=features.columns,
-        classes=tuple(getattr(estimator, "classes_", ())),
+        classes=tuple(np.asarray(getattr(estimator, "classes_", ())).tolist()),
         leaderboard=leaderboard,
         trained_on=store.keep_table(store.table(features.train, [ROW]), "trained_on"),
         libraries=library_versions(),
