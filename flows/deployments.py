@@ -36,7 +36,7 @@ def _deployment(problem: Problem) -> dict[str, Any]:
     return {
         "name": problem.name,
         "description": problem.description,
-        "entrypoint": "flows/training.py:training",
+        "entrypoint": "flows.training.training",
         "parameters": {"problem": problem.name},
         "tags": [problem.name],
         "concurrency_limit": {"limit": 1, "collision_strategy": "ENQUEUE"},

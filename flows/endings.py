@@ -19,7 +19,7 @@ from tasks.errors import DataRefused, SalamanderError
 from tasks.records import Cause, Finding, Outcome, RunRecord, Validated, Version
 from tasks.registry import Registry
 from tasks.store import Store
-from tasks.validate import RefusedByExpectations
+from tasks.validate import RefusedByExpectations, docs_folder
 
 
 class End(TypedDict, total=False):
@@ -34,10 +34,11 @@ class End(TypedDict, total=False):
     exit_code: int
 
 
-def finished(version: Version, result: Result, validated: Validated) -> End:
+def finished(version: Version, result: Result, validated: Validated, store: Store) -> End:
     """Give the end of a run that came to a verdict."""
     number, verdict = version.number, version.verdict
-    end = End(outcome="held", version=number, findings=validated.warnings)
+    docs = str(docs_folder(store, validated.data) / "index.html")
+    end = End(outcome="held", version=number, findings=validated.warnings, docs=docs)
     match result:
         case "deployed":
             return end | End(outcome="promoted", sentence=f"Version {number} is in production. {verdict.reason}")

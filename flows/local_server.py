@@ -23,6 +23,9 @@ from tasks.errors import SalamanderError
 
 START_SECONDS = 120
 
+_children: dict[str, subprocess.Popen[bytes]] = {}
+"""What this very process started: a child must be waited for when it is stopped."""
+
 
 def home() -> Path:
     """Give Prefect's home folder, where the server keeps its database and we keep what we started."""
@@ -105,11 +108,7 @@ def start_server(url: str) -> None:
 
 def start(name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
     """Start a Prefect command in the background, in a session of its own, with a log file, and remember it."""
-    environment = {
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-        **{key: value for key, value in os.environ.items() if not key.startswith("PREFECT__")},
-    }
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT__")}
     home().mkdir(parents=True, exist_ok=True)
     with log_file(name).open("ab") as log:
         process = subprocess.Popen(
@@ -120,6 +119,7 @@ def start(name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
             env=environment,
             start_new_session=True,
         )
+    _children[name] = process
     started = _started() | {name: process.pid}
     _started_file().write_text(json.dumps(started), encoding="utf-8")
     return process
@@ -167,8 +167,8 @@ def _started() -> dict[str, int]:
 
 def _is_ours(pid: int) -> bool:
     """Tell whether a process is alive and is a Prefect command; its number may have been given to another since."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # a child of this very process stays a zombie until it is waited for
+    for child in _children.values():
+        child.poll()  # a child that has ended stays in the process table until it is asked for its end
     try:
         return b"prefect" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
 
 from flows.local_server import ui_url, use_server
 from flows.terminal import Steps, show_run
@@ -15,6 +12,8 @@ from tasks.registry import Registry
 from tasks.store import Store
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from flows.cli import Options
 
 
@@ -28,15 +27,12 @@ def run_training(
     ProblemError
         The problem is not declared rightly; nothing is started for that.
     """
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the steps are shown by `Steps`
     from tasks.problem import load_problem
     from tasks.validate import find_suite
 
     load_problem(problem, options.project)
     find_suite(problem, options.project)
-    with (
-        console.status("Looking for the Prefect server ...") if console.is_terminal else Console(quiet=True).status("")
-    ):
+    with console.status("Looking for the Prefect server ..."):
         url = use_server()
         from prefect import tags
 

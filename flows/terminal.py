@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -72,8 +72,11 @@ class Steps(logging.Handler):
 
     @contextmanager
     def shown(self) -> Generator[Steps]:
-        """Follow Prefect's logs while a flow runs."""
+        """Follow Prefect's logs while a flow runs, in place of what Prefect prints on the console by itself."""
         loggers = [logging.getLogger(name) for name in ("prefect.task_runs", "prefect.flow_runs")]
+        levels = {handler: handler.level for handler in logging.getLogger().handlers}
+        for handler in levels:
+            handler.setLevel(logging.CRITICAL + 1)
         for logger in loggers:
             logger.addHandler(self)
         try:
@@ -85,6 +88,8 @@ class Steps(logging.Handler):
         finally:
             for logger in loggers:
                 logger.removeHandler(self)
+            for handler, level in levels.items():
+                handler.setLevel(level)
 
 
 class _Mark(SpinnerColumn):
@@ -94,20 +99,18 @@ class _Mark(SpinnerColumn):
 
 def _progress(console: Console) -> Progress:
     columns: list[ProgressColumn] = [
-        _Mark(),
-        TextColumn("[bold]{task.description:<26}"),
-        TextColumn("{task.fields[message]}", markup=False),
-        TimeElapsedColumn(),
+        _Mark(table_column=Column(width=1)),
+        TextColumn("[bold]{task.description}", table_column=Column(width=26, no_wrap=True)),
+        TextColumn("{task.fields[message]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+        TimeElapsedColumn(table_column=Column(width=7)),
     ]
-    return Progress(*columns, console=console)
+    return Progress(*columns, console=console, expand=True)
 
 
 def show_run(console: Console, run: RunRecord, version: Version | None) -> None:
     """Print how a run ended: findings, leaderboard, the metric with its interval, the verdict and what to try next."""
     if run.findings:
         console.print(findings_table(run.findings))
-    if run.docs:
-        console.print(f"Data Docs: {run.docs}", soft_wrap=True)
     if version and run.outcome in {"promoted", "held"}:
         console.print(leaderboard_table(version.model.leaderboard))
         console.print(rules_table(version))
@@ -118,6 +121,8 @@ def show_run(console: Console, run: RunRecord, version: Version | None) -> None:
     if run.outcome in {"refused", "failed"}:
         kept = f"version {run.champion} is still in production" if run.champion else "nothing is in production yet"
         console.print(f"Nothing that is deployed has changed: {kept}.")
+    if run.docs:
+        console.print(f"Data Docs: {run.docs}", style="dim", soft_wrap=True, highlight=False)
     console.print(Text("Next: " + _next(run), style="dim"), soft_wrap=True)
 
 

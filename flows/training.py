@@ -112,7 +112,7 @@ def retrain(problem: Problem, suite: Suite, store: Store, *, promote: bool) -> E
         created=datetime.now(UTC),
     )
     version, result = deploy(draft, store, promote=promote)
-    return finished(version, result, validated)
+    return finished(version, result, validated, store)
 
 
 def challenger(problem: Problem, columns: FeatureSet, validated: Validated, store: Store) -> tuple[Split, Model]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -96,8 +96,17 @@ def derive(frame: pd.DataFrame, columns: FeatureSet) -> pd.DataFrame:
             elif role == "numeric":
                 features[name] = frame[name].to_numpy(dtype="float64", na_value=np.nan)
             else:
-                features[name] = frame[name].astype("str").where(frame[name].notna())
+                features[name] = _texts(frame[name])
     return pd.DataFrame(features, index=frame.index)
+
+
+def _texts(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Give categories as text: 12 and 12.0 are one, as one missing value makes pandas read whole numbers as floats."""
+    import pandas as pd
+
+    if pd.api.types.is_float_dtype(values):
+        values = values.map(lambda number: str(int(number)) if number.is_integer() else str(number), na_action="ignore")
+    return values.astype("str").where(values.notna())
 
 
 def _numeric_inputs(columns: FeatureSet) -> set[str]:
@@ -131,15 +140,22 @@ def row_hashes(frame: pd.DataFrame, identity: Iterable[str]) -> NDArray[np.uint6
 
     total = np.zeros(len(frame), dtype="uint64")
     for name in sorted(identity):
-        values = frame[name]
-        if pd.api.types.is_numeric_dtype(values):
-            numbers = values.to_numpy(dtype="float64", na_value=np.nan) + 0.0  # -0.0 and 0.0 are one value
-            canonical: Mapping[str, Any] = {"values": np.where(np.isnan(numbers), np.nan, numbers)}
-        else:
-            canonical = {"values": values.astype("object").where(values.notna(), None).astype("str").astype("object")}
-        hashed = pd.util.hash_pandas_object(pd.Series(canonical["values"]), index=False, categorize=True)
-        total = pd.util.hash_array(total * np.uint64(31) + hashed.to_numpy() + _salt(name))
+        total = pd.util.hash_array(total * np.uint64(31) + _value_hashes(frame[name]) + _salt(name))
     return cast("NDArray[np.uint64]", total)
+
+
+def _value_hashes(values: pd.Series[Any]) -> NDArray[np.uint64]:
+    import pandas as pd
+
+    if not pd.api.types.is_numeric_dtype(values):
+        texts = values.astype("object").where(values.notna(), None).astype("str")
+        return pd.util.hash_array(texts.to_numpy(dtype="object"))
+    numbers = values.to_numpy(dtype="float64", na_value=np.nan) + 0.0  # -0.0 and 0.0 are one value
+    hashed = pd.util.hash_array(np.where(np.isnan(numbers), np.nan, numbers))
+    large = np.abs(numbers) >= 2.0**53  # where floats no longer tell integers apart
+    if pd.api.types.is_integer_dtype(values) and large.any():
+        hashed[large] = pd.util.hash_array(values[large].astype("str").to_numpy(dtype="object"))
+    return hashed
 
 
 def _salt(name: str) -> np.uint64:

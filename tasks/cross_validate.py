@@ -32,9 +32,10 @@ def folds(hashes: NDArray[np.uint64], target: NDArray[Any], count: int, task_kin
     """Give the fold of each row, an array of shape (rows,) with values from 0 to ``count - 1``."""
     import pandas as pd
 
-    band = (
-        target if task_kind == "classification" else pd.Series(target).rank(method="first", pct=True).mul(BANDS).round()
-    )
+    band = target
+    if task_kind == "regression":  # ranked by target, then by hash, so that the order of rows does not matter
+        band = np.empty(len(target))
+        band[np.lexsort([hashes, target])] = np.round(np.arange(1, len(target) + 1) / len(target) * BANDS)
     rows = pd.DataFrame({"hash": hashes, "band": pd.factorize(np.asarray(band), sort=True)[0]})
     units = rows.groupby("hash", sort=True)["band"].min()
     # Ranks run on from one band to the next, so that the folds differ by one row at most, not by one row a band.

@@ -34,6 +34,7 @@ SCALED = (
     "SVC",
     "SVR",
 )
+FORESTS = ("ExtraTreesClassifier", "ExtraTreesRegressor", "RandomForestClassifier", "RandomForestRegressor")
 MISSING_ALLOWED = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
 
 _IMPORTING = threading.Lock()
@@ -95,10 +96,10 @@ def _pipeline(candidate: Candidate, estimator: Any, columns: FeatureSet) -> Any:
 
 
 def use_cores(estimator: Any, cores: int | None) -> None:
-    """Let a pipeline's last step fit with so many jobs, where it can; None is one, the way it is stored and served.
+    """Let a forest fit with so many jobs; None is one, the way it is stored and served.
 
     (A forest adds its trees up in the order in which threads finish, so only one thread repeats a prediction exactly.)
     """
     last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    if "n_jobs" in last.get_params():
+    if type(last).__name__ in FORESTS:
         last.set_params(n_jobs=cores)

@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import ast
 import operator
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from tasks.errors import ProblemError
+
+
+def _itself(value: Any) -> Any:
+    return value  # a tensor has no unary plus
+
 
 OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
@@ -23,8 +29,9 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Div: operator.truediv,
     ast.Pow: operator.pow,
     ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
+    ast.UAdd: _itself,
 }
+LARGEST = sys.float_info.max
 FUNCTIONS = ("sqrt", "log", "log1p", "exp", "abs", "sin", "cos")
 
 
@@ -63,7 +70,7 @@ def evaluate(expression: str, columns: Mapping[str, Any], functions: Any = np) -
     def value(node: ast.AST) -> Any:
         match node:
             case ast.Constant(value=int() | float() as number):
-                return float(number)
+                return np.float64(number)  # NumPy's division by zero gives infinity, Python's an exception
             case ast.Name(id=name):
                 return columns[name]
             case ast.BinOp(left=left, op=op, right=right):
@@ -75,7 +82,10 @@ def evaluate(expression: str, columns: Mapping[str, Any], functions: Any = np) -
             case _:
                 raise AssertionError(f"{ast.dump(node)} was let through")
 
-    return value(_parsed(expression))
+    try:
+        return value(_parsed(expression))
+    except RecursionError as error:
+        raise ProblemError(f"derived = {expression[:40]!r}... is nested too deep.") from error
 
 
 def _parsed(expression: str) -> ast.expr:
@@ -97,7 +107,7 @@ def _parsed(expression: str) -> ast.expr:
 def _is_arithmetic(node: ast.AST) -> bool:
     match node:
         case ast.Constant(value=value):
-            return isinstance(value, (int, float)) and not isinstance(value, bool)
+            return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
         case ast.Call(func=ast.Name(id=name), args=[_], keywords=[]):
             return name in FUNCTIONS
         case ast.BinOp() | ast.UnaryOp() | ast.Name() | ast.Load():

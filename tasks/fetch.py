@@ -8,9 +8,12 @@ limit on its size, so no path can leave the folder and no bomb can go off.
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import tarfile
+import warnings
 import zipfile
+import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -29,6 +32,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MIRROR = "SALAMANDER_MIRROR"
+ARCHIVES = (".tar", ".tar.bz2", ".tar.gz", ".tar.xz", ".tbz2", ".tgz", ".txz", ".zip")
+DAMAGED = (
+    EOFError,
+    NotImplementedError,  # a method of compression that is not known
+    OSError,
+    RuntimeError,  # an encrypted member
+    lzma.LZMAError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 class NetworkError(SalamanderError):
@@ -73,6 +87,8 @@ def download(url: str, target: Path, largest_bytes: int) -> None:
                 file.write(chunk)
                 if file.tell() > largest_bytes:
                     raise DataRefused(f"{url} is larger than source.largest_bytes = {largest_bytes:,}.")
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise DataRefused(f"{url} is not an address: {error}; check source.url.") from error
     except httpx.HTTPError as error:
         raise NetworkError(
             f"{url} could not be fetched: {error or type(error).__name__}; "
@@ -100,16 +116,25 @@ def opened(path: Path, source: UrlSource) -> Generator[tuple[str, IO[bytes]]]:
                     raise DataRefused(f"{name}: the member {member!r} is not a file.")
                 with stream:
                     yield member, stream
+                _read_to_the_end(archive.fileobj)
         elif zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 member = _wanted([info.filename for info in archive.infolist() if not info.is_dir()], source, name)
                 with archive.open(member) as stream:
                     yield member, stream
+        elif name.lower().endswith(ARCHIVES):
+            raise DataRefused(f"{source.url} is not a whole archive: its beginning or its end is damaged.")
         else:
             with path.open("rb") as stream:
                 yield name, stream
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+    except DAMAGED as error:
         raise DataRefused(f"{source.url} is not a whole archive: {error}.") from error
+
+
+def _read_to_the_end(stream: Any) -> None:
+    """Read what is left of an archive, so that its checksum is compared."""
+    while stream.read(2**20):
+        pass
 
 
 def _wanted(members: list[str], source: UrlSource, name: str) -> str:
@@ -137,7 +162,7 @@ def read(name: str, stream: IO[bytes], largest_bytes: int) -> pa.Table:
     if len(content) > largest_bytes:
         raise DataRefused(f"{name} unpacks to more than source.largest_bytes = {largest_bytes:,}.")
     readers: dict[str, Any] = {
-        ".csv": lambda: pa.Table.from_pandas(pd.read_csv(io.BytesIO(content)), preserve_index=False),
+        ".csv": lambda: pa.Table.from_pandas(_csv(content), preserve_index=False),
         ".parquet": lambda: pq.read_table(io.BytesIO(content)),
     }
     suffix = PurePosixPath(name).suffix.lower()
@@ -145,11 +170,20 @@ def read(name: str, stream: IO[bytes], largest_bytes: int) -> pa.Table:
         raise ProblemError(f"source: {name} is of a kind that is not read; allowed: {listed(readers)}.")
     try:
         table = readers[suffix]()
-    except (ValueError, pa.ArrowException) as error:
+    except (ValueError, pd.errors.ParserWarning, pa.ArrowException) as error:
         raise DataRefused(f"{name} cannot be read as {suffix[1:]}: {str(error).splitlines()[0]}.") from error
     if table.num_rows == 0 or table.num_columns == 0:
         raise DataRefused(f"{name} has no rows; the data was refused and nothing was changed.")
     return table
+
+
+def _csv(content: bytes) -> Any:
+    """Give the frame of a CSV; a row that is longer than the header is an error, not an index."""
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        return pd.read_csv(io.BytesIO(content), index_col=False)
 
 
 def _try_again(_task: object, _run: object, state: Any) -> bool:

@@ -244,7 +244,7 @@ def load_problem(name: str, project: Path) -> Problem:
         There is no such problem, or its file is not right: in one sentence.
     """
     path = project / "data" / name / "problem.toml"
-    if not path.is_file():
+    if len(name.encode(errors="replace")) > 255 or not path.is_file():
         known = problem_names(project)
         raise ProblemError(
             f"There is no problem {name!r}: {path} does not exist"
@@ -252,20 +252,42 @@ def load_problem(name: str, project: Path) -> Problem:
         )
     try:
         declared = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of more digits than Python reads
         raise ProblemError(f"{path} is not TOML: {error}.") from error
     if "name" in declared:
         raise ProblemError(f"{path}: the key 'name' is not allowed; the problem is named by its folder, {name!r}.")
     try:
         return Problem.model_validate({**declared, "name": name})
     except ValidationError as error:
-        sentences = [_sentence(detail, declared) for detail in error.errors()]
+        sentences = [_sentence(detail, declared) for detail in _deepest(error.errors())]
         raise ProblemError(f"{path}: {'; '.join(sentences)}.") from error
+
+
+NEEDED = {
+    "tuple_type": "a list is needed",
+    "model_type": "a table is needed",
+    "model_attributes_type": "a table is needed",
+    "dict_type": "a table is needed",
+    "too_short": "at least 1 is needed",
+    "scalar": "a text, a number, true, false or a list of these is needed",
+}
 
 
 def problem_names(project: Path) -> tuple[str, ...]:
     """Give the names of the problems declared in a project, sorted."""
     return tuple(sorted(path.parent.name for path in (project / "data").glob("*/problem.toml")))
+
+
+def _deepest(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Give one detail for each thing that is wrong: a list is not wrong besides its member."""
+    found: dict[tuple[int | str, ...], ErrorDetails] = {}
+    for detail in details:
+        location = detail["loc"]
+        if location[:1] == ("candidates",) and location[2:3] == ("parameters",) and len(location) > 4:
+            location = location[:4]  # what follows are the kinds of value that were tried
+            found.setdefault(location, {**detail, "loc": location, "type": "scalar"})
+        found.setdefault(location, detail)
+    return [d for at, d in found.items() if not any(o[: len(at)] == at and len(o) > len(at) for o in found)]
 
 
 def _sentence(detail: ErrorDetails, declared: Mapping[str, Any]) -> str:
@@ -280,7 +302,7 @@ def _sentence(detail: ErrorDetails, declared: Mapping[str, Any]) -> str:
         kinds = [get_args(kind.model_fields["kind"].annotation)[0] for kind in _union_members(Source)]
         given = detail["input"].get("kind") if isinstance(detail["input"], dict) else detail["input"]
         return f"'{key}.kind' = {given!r} is not allowed; allowed: {listed(kinds)}"
-    message = detail["msg"].removeprefix("Value error, ")
+    message = NEEDED.get(detail["type"], detail["msg"].removeprefix("Value error, "))
     if detail["type"] == "value_error" and isinstance(detail["input"], dict):
         return f"{key + ': ' if key else ''}{message}"
     return f"'{key}' = {detail['input']!r} is not allowed: {message[:1].lower()}{message[1:]}"
@@ -295,7 +317,9 @@ def _key(location: tuple[int | str, ...]) -> str:
 
 def _allowed_keys(location: tuple[int | str, ...], declared: Mapping[str, Any]) -> list[str]:
     model: type[BaseModel] = Problem
-    for part in location[:-1]:
+    for index, part in enumerate(location[:-1]):
+        if index == 1 and location[0] == "source":
+            continue
         if isinstance(part, str) and part in model.model_fields:
             members = list(_union_members(model.model_fields[part].annotation))
             kind = declared["source"].get("kind") if part == "source" else None

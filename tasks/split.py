@@ -95,12 +95,10 @@ def divide(
     rows = labelled.assign(**{ROW: row_hashes(labelled, identity)})
     stratum = strata(rows, rule)
     names, counts = np.unique(stratum.astype("str"), return_counts=True)
-    if len(rows) == 0 or counts.min() * rule.test_size < 0.5 or counts.min() < 2:
-        smallest = f"stratum {names[counts.argmin()]!r} has {counts.min()} rows" if len(rows) else "there are no rows"
-        raise DataRefused(
-            f"The data is too small for its strata: {smallest}, too few for test_size = {rule.test_size}; "
-            "join strata with split.bins, stratify by another column, or gather more rows."
-        )
+    if len(rows) == 0:
+        raise DataRefused("The data is too small for its strata: there are no rows with a target; gather some.")
+    if counts.min() < 2:
+        raise DataRefused(_too_small(str(names[counts.argmin()]), int(counts.min()), rule))
     if rule.kind == "hash":
         chosen = smallest_hashes(rows[ROW].to_numpy(), stratum, rule.test_size)
         order = np.lexsort([rows[ROW].to_numpy()])
@@ -111,7 +109,17 @@ def divide(
         Stratum(name=str(name), train=int((stratum[train] == name).sum()), test=int((stratum[test] == name).sum()))
         for name in names
     )
+    if empty := [share for share in shares if min(share.train, share.test) == 0]:
+        raise DataRefused(_too_small(empty[0].name, empty[0].train + empty[0].test, rule))
     return rows.iloc[train], rows.iloc[test], shares
+
+
+def _too_small(stratum: str, rows: int, rule: SplitRule) -> str:
+    return (
+        f"The data is too small for its strata: stratum {stratum!r} has {rows} rows, too few for "
+        f"test_size = {rule.test_size}; join strata with split.bins, stratify by another column, declare an identity "
+        "that tells rows apart, or gather more rows."
+    )
 
 
 @task(task_run_name="split")

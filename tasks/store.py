@@ -68,11 +68,12 @@ class Store:
         digest = _digest(source)
         kept = File(path=f"{kind}/{digest}{name}", sha256=digest, size=source.stat().st_size)
         target = self.folder / kept.path
-        if not target.exists() or _digest(target) != digest:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _flush(source)
-            source.replace(target)
-            _flush(target.parent)
+        with self._writing():
+            if not target.exists() or _digest(target) != digest:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _flush(source)
+                source.replace(target)
+                _flush(target.parent)
         return kept
 
     def find(self, kind: str, digest: str) -> File | None:
@@ -125,8 +126,8 @@ class Store:
     def create(self, name: str, record: Record) -> bool:
         """Write a record under a name that must be free; give False, and change nothing, where it is taken."""
         target = self.folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with self.scratch() as folder:
+        with self._writing(), self.scratch() as folder:
+            target.parent.mkdir(parents=True, exist_ok=True)
             draft = folder / "record.json"
             draft.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
             _flush(draft)
@@ -134,7 +135,7 @@ class Store:
                 os.link(draft, target)
             except FileExistsError:
                 return False
-        _flush(target.parent)
+            _flush(target.parent)
         return True
 
     def record(self, name: str, kind: type[R]) -> R:
@@ -148,8 +149,8 @@ class Store:
         path = self.folder / name
         try:
             return kind.model_validate_json(path.read_bytes())
-        except FileNotFoundError as error:
-            raise StoreError(f"{path} is missing from the store; restore it from a backup.") from error
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read: {error.strerror}; restore it from a backup.") from error
         except ValidationError as error:
             raise StoreError(
                 f"{path} is not a {kind.__name__} that this version of Salamander reads ({error.error_count()} faults, "
@@ -180,7 +181,7 @@ class Store:
             stored = json.loads(path.read_bytes())
             ours = stored["metadata"]["serializer"] == serializer
             whole = ours and all((self.folder / name).is_file() for name in _named_files(json.loads(stored["result"])))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             whole = False
         if not whole:
             path.unlink()
@@ -209,16 +210,21 @@ class Store:
             target.rename(folder / target.name)
 
     @contextmanager
-    def scratch(self) -> Generator[Path]:
-        """Give an empty folder on the store's own file system, removed at the end."""
-        parent = self.root / ".scratch"
+    def _writing(self) -> Generator[None]:
         try:
-            parent.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(dir=parent))
+            yield
         except OSError as error:
             raise StoreError(
                 f"The store {self.root} cannot be written: {error.strerror}; nothing was changed."
             ) from error
+
+    @contextmanager
+    def scratch(self) -> Generator[Path]:
+        """Give an empty folder on the store's own file system, removed at the end."""
+        parent = self.root / ".scratch"
+        with self._writing():
+            parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=parent))
         try:
             yield folder
         finally:

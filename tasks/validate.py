@@ -18,7 +18,7 @@ from prefect import get_run_logger, task
 from tasks.errors import DataRefused, ProblemError
 from tasks.keys import source_digest
 from tasks.problem import Declared
-from tasks.records import Finding, Snapshot, Validated
+from tasks.records import Artifact, Finding, Snapshot, Validated
 from tasks.store import Store
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def find_suite(problem: str, project: Path) -> Suite:
         )
     try:
         return Suite(path=str(path.absolute()), digest=source_digest(path.read_text(encoding="utf-8")))
-    except SyntaxError as error:
+    except (SyntaxError, UnicodeDecodeError) as error:
         raise ProblemError(f"{path} is not Python: {error}.") from error
 
 
@@ -84,10 +84,11 @@ def load_expectations(suite: Suite) -> list[Any]:
     try:
         specification.loader.exec_module(module)
         expectations = list(module.EXPECTATIONS)
+        without = [each.configuration.to_json_dict() for each in expectations if not each.notes]
     except Exception as error:
         raise ProblemError(f"{suite.path} gives no expectations: {type(error).__name__}: {error}") from error
-    if without := [expectation for expectation in expectations if not expectation.notes]:
-        raise ProblemError(f"{suite.path}: {_words(without[0].to_json_dict())} has no reason; write it as notes=...")
+    if without:
+        raise ProblemError(f"{suite.path}: {_words(without[0])} has no reason; write it as notes=...")
     return expectations
 
 
@@ -185,7 +186,7 @@ def validate(snapshot: Snapshot, suite: Suite, store: Store) -> Validated:
     """Check a snapshot against a suite; warnings are recorded, critical failures refuse the data."""
     logger = get_run_logger()
     name = Path(suite.path).stem
-    docs = docs_folder(store, snapshot)
+    docs = docs_folder(store, snapshot.data)
     logger.info("Checking %s rows against the suite %s.", f"{snapshot.data.rows:,}", name)
     expectations = load_expectations(suite)
     findings = check(store.table(snapshot.data).to_pandas(), expectations, name, docs)
@@ -194,11 +195,11 @@ def validate(snapshot: Snapshot, suite: Suite, store: Store) -> Validated:
         level("%s: %s, %s.", finding.severity, finding.expectation, finding.observed)
     if any(finding.severity == "critical" for finding in findings):
         raise RefusedByExpectations(findings, len(expectations), docs / "index.html")
-    met = len(expectations) - len(findings)
-    logger.info("%s of %s expectations met. Data Docs: %s", met, len(expectations), docs / "index.html")
+    logger.info("Data Docs: %s", docs / "index.html")
+    logger.info("%s of %s expectations met.", len(expectations) - len(findings), len(expectations))
     return Validated(data=snapshot.data, expectations=len(expectations), warnings=tuple(findings))
 
 
-def docs_folder(store: Store, snapshot: Snapshot) -> Path:
-    """Give the folder of a snapshot's Data Docs: a view for people, made anew by each check."""
-    return store.folder / "docs" / snapshot.data.file.sha256[:16]
+def docs_folder(store: Store, data: Artifact) -> Path:
+    """Give the folder of the Data Docs of a snapshot's data: a view for people, made anew by each check."""
+    return store.folder / "docs" / data.file.sha256[:16]

@@ -1,0 +1,114 @@
+"""Deploying and rehearsing: a version is registered, repeats its predictions in a fresh process, and is promoted."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from tasks.columns import ROW
+from tasks.deploy import deploy, rehearse
+from tasks.errors import SalamanderError
+from tasks.evaluate import evaluate
+from tasks.featurize import features
+from tasks.problem import Candidate
+from tasks.records import Features, FeatureSet, Snapshot, Trial, Verdict, Version
+from tasks.registry import Registry
+from tasks.rehearse import rehearsed
+from tasks.train import train
+
+pytestmark = pytest.mark.usefixtures("without_run_logger")
+
+COLUMNS = FeatureSet(target="y", roles={"x": "numeric"}, derived={})
+
+
+def rows(start, count):
+    x = np.arange(start, start + count)
+    return pd.DataFrame({"x": x % 7.0, "y": x % 7.0 + 0.1 * np.sin(x), ROW: x.astype("uint64")})
+
+
+def kept(store, frame, kind):
+    return store.keep_table(pa.Table.from_pandas(frame, preserve_index=False), kind)
+
+
+@pytest.fixture
+def draft(store):
+    """Give a version of a small forest, judged on 30 rows, not yet registered."""
+    candidate = Candidate(name="forest", estimator="RandomForestRegressor", parameters={"n_estimators": 5})
+    given = Features(train=kept(store, features(rows(0, 60), COLUMNS), "features"), columns=COLUMNS)
+    trials = (Trial(candidate=candidate, metric="rmse", fold_scores=(1.0,)),)
+    model = train.fn(given, trials, "regression", 7, store)
+    test = kept(store, rows(100, 30), "test")
+    return Version(
+        number=0,
+        key="k",
+        model=model,
+        scores=evaluate.fn(model, None, test, "rmse", 0.95, 7, store),
+        verdict=Verdict(promote=True, rules=(), reason="The first version."),
+        snapshot=Snapshot(data=test, origin="here"),
+        test=test,
+        problem_digest="p",
+        code_digest="c",
+        created=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def held(draft):
+    return draft.model_copy(update={"verdict": Verdict(promote=False, cause="worse", rules=(), reason="Worse.")})
+
+
+def altered(draft, store):
+    """Give the version with stored predictions that its model does not repeat."""
+    table = store.table(draft.scores.predictions).to_pandas()
+    table.loc[3, "challenger"] += 0.5
+    scores = draft.scores.model_copy(update={"predictions": kept(store, table, "predictions")})
+    return draft.model_copy(update={"scores": scores})
+
+
+def test_a_version_is_rehearsed_and_promoted(draft, store):
+    version, result = deploy.fn(draft, store, promote=True)
+    assert (version.number, result) == (1, "deployed")
+    assert Registry(store).champion() == version
+
+
+def test_a_version_that_is_held_is_kept_but_not_promoted(draft, store):
+    version, result = deploy.fn(held(draft), store, promote=True)
+    assert (version.number, result) == (1, "held")
+    assert Registry(store).versions() == [version]
+    assert Registry(store).deployments() == []
+
+
+def test_production_stays_where_deploying_was_not_asked_for(draft, store):
+    assert deploy.fn(draft, store, promote=False)[1] == "not deployed"
+    assert Registry(store).deployments() == []
+
+
+def test_production_stays_where_the_champion_has_changed(draft, store):
+    registry = Registry(store)
+    other = registry.register(draft.model_copy(update={"key": "other"}))
+    registry.promote(other, None)
+    assert deploy.fn(draft, store, promote=True)[1] == "champion changed"
+    assert registry.champion() == other
+
+
+def test_a_version_that_predicts_something_else_is_not_promoted(draft, store):
+    with pytest.raises(SalamanderError, match="Version 1 predicts something else in a fresh process: 1 of 30 rows"):
+        deploy.fn(altered(draft, store), store, promote=True)
+    assert Registry(store).deployments() == []
+
+
+def test_a_damaged_version_is_not_promoted(draft, store):
+    version = Registry(store).register(draft)
+    store.path(draft.model.files["model.skops"]).write_bytes(b"damaged")
+    with pytest.raises(SalamanderError, match=r"Version 1 failed its rehearsal in a fresh process: .*was changed"):
+        rehearse(version, store)
+
+
+def test_a_rehearsal_compares_every_row(draft, store):
+    Registry(store).register(draft)
+    assert rehearsed(store, 1) == {"same": True, "rows": 30, "different": 0, "largest": 0.0}
+    Registry(store).register(altered(draft, store))
+    other = rehearsed(store, 2)
+    assert (other["same"], other["rows"], other["different"]) == (False, 30, 1)
+    assert other["largest"] == pytest.approx(0.5)

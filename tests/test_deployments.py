@@ -1,0 +1,54 @@
+"""Deployments: `prefect.yaml` follows the problem files, and a deployed flow runs on a real worker."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flows.deployments import prefect_yaml
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_prefect_yaml_is_what_the_problem_files_say() -> None:
+    assert (ROOT / "prefect.yaml").read_text() == prefect_yaml(ROOT), "run `salamander up`, which writes it anew"
+
+
+def test_a_deployment_has_the_problems_schedule_one_run_at_a_time_and_a_process_pool(project: Path) -> None:
+    path = project / "data" / "wine" / "problem.toml"
+    path.write_text(path.read_text() + '\n[schedule]\ncron = "5 4 * * 0"\ntimezone = "Asia/Tokyo"\n')
+    deployment = yaml.safe_load(prefect_yaml(project))["deployments"][0]
+    assert deployment["name"] == "wine"
+    assert deployment["parameters"] == {"problem": "wine"}
+    assert deployment["schedules"] == [{"cron": "5 4 * * 0", "timezone": "Asia/Tokyo"}]
+    assert deployment["concurrency_limit"]["limit"] == 1
+    assert deployment["tags"] == ["wine"]
+
+
+@pytest.fixture
+def up(server: str, project: Path) -> dict[str, object]:
+    answer = salamander("up", "--project", str(project), "--json")
+    yield answer
+    from flows.local_server import stop
+
+    assert stop("worker")
+
+
+def salamander(*arguments: str) -> dict[str, object]:
+    command = [sys.executable, "-c", "from flows.cli import main; main()", *arguments]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def test_a_deployed_flow_of_a_project_elsewhere_runs_on_the_worker(up: dict[str, object], project: Path) -> None:
+    assert up["deployments"] == ["training/wine"]
+    command = [sys.executable, "-m", "prefect", "deployment", "run", "training/wine", "--watch"]
+    environment = os.environ | {"PREFECT_API_URL": str(up["api"])}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=180)
+    assert done.returncode == 0, done.stdout + done.stderr
+    status = salamander("status", "wine", "--project", str(project), "--json")
+    assert status["champion"] == 1
+    assert salamander("up", "--project", str(project), "--json") == up

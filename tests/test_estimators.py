@@ -1,0 +1,205 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.columns import derive
+from tasks.errors import ProblemError
+from tasks.estimators import build, is_network, use_cores
+from tasks.models import load, save
+from tasks.problem import ESTIMATORS, Candidate
+from tasks.records import FeatureSet, File, Model
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+COLUMNS = FeatureSet(
+    target="sold",
+    roles={"rooms": "numeric", "place": "categorical", "income": "numeric", "ratio": "numeric"},
+    derived={"ratio": "rooms / income"},
+)
+EVERY = [
+    (task, name) for task, known in ESTIMATORS.items() for name, module in known.items() if module != "tasks.networks"
+]
+NETWORKS = [
+    (task, name) for task, known in ESTIMATORS.items() for name, module in known.items() if module == "tasks.networks"
+]
+
+
+def houses(rows=60):
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(
+        {
+            "rooms": rng.integers(1, 9, rows).astype("float64"),
+            "place": rng.choice(["shore", "hill"], rows),
+            "income": rng.uniform(1, 5, rows),
+        }
+    )
+    frame.loc[3, "rooms"] = np.nan
+    return frame
+
+
+def unseen_houses():
+    return pd.DataFrame(
+        {"rooms": [2.0, np.nan, 4.0], "place": ["island", "shore", None], "income": [2.0, 1.0, 0.0]}, index=[7, 8, 9]
+    )
+
+
+def targets(task, rows=60):
+    price = houses(rows)["income"].to_numpy() * 2 + 1
+    return np.where(price > 7, "dear", "cheap") if task == "classification" else price
+
+
+def fitted(task, name, **parameters):
+    estimator = build(Candidate(name="tried", estimator=name, parameters=parameters), task, COLUMNS, 7)
+    estimator.fit(derive(houses(), COLUMNS), targets(task))
+    return estimator
+
+
+def model_of(task, name, files: dict[str, File]) -> Model:
+    data = {"file": {"path": "x", "sha256": "0" * 64, "size": 1}, "rows": 1, "columns": ()}
+    return Model.model_validate(
+        {
+            "candidate": {"name": "tried", "estimator": name},
+            "task": task,
+            "files": files,
+            "columns": COLUMNS,
+            "leaderboard": (),
+            "trained_on": data,
+            "libraries": {},
+            "seed": 7,
+        }
+    )
+
+
+@pytest.mark.parametrize(("task", "name"), EVERY)
+def test_every_estimator_fits_predicts_and_survives_the_store_exactly(store, task, name):
+    estimator = fitted(task, name)
+    new = unseen_houses()
+    expected = estimator.predict(derive(new, COLUMNS))
+    assert expected.shape == (3,)
+    if task == "classification":
+        assert set(expected) <= {"dear", "cheap"}
+    else:
+        assert np.isfinite(expected).all()
+    use_cores(estimator, None)
+    loaded = load(model_of(task, name, save(estimator, COLUMNS, store)), store)
+    prediction = loaded.predict(new)
+    np.testing.assert_array_equal(prediction.values, expected)
+    if hasattr(estimator, "predict_proba"):
+        np.testing.assert_array_equal(prediction.probabilities, estimator.predict_proba(derive(new, COLUMNS)))
+        np.testing.assert_allclose(prediction.probabilities.sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize(("task", "name"), EVERY)
+def test_the_same_seed_gives_the_same_predictions(task, name):
+    new = derive(unseen_houses(), COLUMNS)
+    np.testing.assert_array_equal(fitted(task, name).predict(new), fitted(task, name).predict(new))
+
+
+PARAMETERS = [
+    ("regression", "HistGradientBoostingRegressor", {"loss": "quantile", "quantile": 0.5}),
+    ("regression", "HistGradientBoostingRegressor", {"loss": "poisson", "max_features": 0.5}),
+    ("regression", "HistGradientBoostingRegressor", {"loss": "gamma", "early_stopping": True}),
+    ("regression", "GradientBoostingRegressor", {"loss": "huber", "n_iter_no_change": 3}),
+    ("classification", "GradientBoostingClassifier", {"loss": "exponential"}),
+    ("classification", "SGDClassifier", {"loss": "modified_huber", "average": True}),
+    ("classification", "RandomForestClassifier", {"class_weight": "balanced", "criterion": "entropy"}),
+    ("regression", "DecisionTreeRegressor", {"criterion": "poisson"}),
+    ("classification", "SVC", {"kernel": "poly"}),
+    ("classification", "LogisticRegression", {"solver": "saga", "l1_ratio": 0.5}),
+    ("regression", "MLPRegressor", {"solver": "sgd", "hidden_layer_sizes": (4,), "early_stopping": True}),
+    ("regression", "MLPRegressor", {"solver": "lbfgs", "hidden_layer_sizes": (4, 2)}),
+    ("regression", "KNeighborsRegressor", {"algorithm": "ball_tree", "p": 3, "weights": "distance"}),
+    ("regression", "KNeighborsRegressor", {"algorithm": "kd_tree", "metric": "manhattan"}),
+    ("classification", "KNeighborsClassifier", {"metric": "cosine"}),
+    ("classification", "KNeighborsClassifier", {"metric": "chebyshev"}),
+    ("classification", "KNeighborsClassifier", {"metric": "canberra"}),
+]
+
+
+@pytest.mark.parametrize(("task", "name", "parameters"), PARAMETERS)
+def test_declared_parameters_survive_the_store(store, task, name, parameters):
+    """What can be trained can be loaded again: the trusted types must cover every part that scikit-learn uses."""
+    estimator = fitted(task, name, **parameters)
+    loaded = load(model_of(task, name, save(estimator, COLUMNS, store)), store)
+    expected = estimator.predict(derive(unseen_houses(), COLUMNS))
+    np.testing.assert_array_equal(loaded.predict(unseen_houses()).values, expected)
+
+
+def last_step(estimator):
+    return estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+
+
+@pytest.mark.parametrize(("task", "name"), [*EVERY, *NETWORKS])
+def test_the_seed_is_set_wherever_there_is_one(task, name):
+    estimator = last_step(build(Candidate(name="tried", estimator=name), task, COLUMNS, 1234))
+    assert type(estimator).__name__ == name
+    if "random_state" in estimator.get_params():
+        assert estimator.get_params()["random_state"] == 1234
+
+
+def test_a_declared_seed_is_kept():
+    candidate = Candidate(name="tried", estimator="SVC", parameters={"random_state": 5})
+    assert last_step(build(candidate, "classification", COLUMNS, 1234)).random_state == 5
+
+
+@pytest.mark.parametrize(("task", "name"), [*EVERY, *NETWORKS])
+def test_an_unknown_parameter_is_named_with_those_allowed(task, name):
+    candidate = Candidate(name="tried", estimator=name, parameters={"n_zebras": 3})
+    with pytest.raises(ProblemError) as caught:
+        build(candidate, task, COLUMNS, 42)
+    sentence = str(caught.value)
+    assert sentence.startswith(f"candidates.parameters of 'tried': {name} has no parameter 'n_zebras'")
+    assert "; allowed: " in sentence
+
+
+def test_a_misspelt_parameter_is_proposed():
+    candidate = Candidate(name="tried", estimator="RandomForestRegressor", parameters={"n_estimator": 3})
+    with pytest.raises(ProblemError, match=r"no parameter 'n_estimator' \(did you mean 'n_estimators'\?\)"):
+        build(candidate, "regression", COLUMNS, 42)
+
+
+def test_parameters_are_set():
+    candidate = Candidate(name="tried", estimator="Ridge", parameters={"alpha": 0.25, "solver": "svd"})
+    ridge = last_step(build(candidate, "regression", COLUMNS, 42))
+    assert (ridge.alpha, ridge.solver) == (0.25, "svd")
+
+
+@pytest.mark.parametrize(
+    ("scale", "name", "expected"),
+    [
+        (None, "Ridge", ["SimpleImputer", "StandardScaler"]),
+        (None, "DecisionTreeRegressor", ["SimpleImputer"]),
+        ("minmax", "DecisionTreeRegressor", ["SimpleImputer", "MinMaxScaler"]),
+        ("standard", "HistGradientBoostingRegressor", ["StandardScaler"]),
+        ("none", "Ridge", ["SimpleImputer"]),
+    ],
+)
+def test_numbers_are_scaled_as_declared_or_where_needed(scale, name, expected):
+    pipeline = build(Candidate(name="tried", estimator=name, scale=scale), "regression", COLUMNS, 42)
+    numeric = pipeline.named_steps["prepare"].transformers[0][1]
+    assert [type(step).__name__ for _, step in numeric.steps] == expected
+
+
+def test_a_column_without_any_number_does_not_stop_a_pipeline():
+    frame = derive(houses(), COLUMNS).assign(income=np.nan)
+    estimator = build(Candidate(name="tried", estimator="Ridge"), "regression", COLUMNS, 42)
+    assert np.isfinite(estimator.fit(frame, targets("regression")).predict(frame)).all()
+
+
+def test_only_networks_are_networks():
+    for task, name in [*EVERY, *NETWORKS]:
+        estimator = build(Candidate(name="tried", estimator=name), task, COLUMNS, 42)
+        assert is_network(estimator) == ((task, name) in NETWORKS)
+
+
+def test_a_network_learns_its_columns():
+    network = build(Candidate(name="tried", estimator="WideAndDeepRegressor"), "regression", COLUMNS, 42)
+    assert (network.numeric, network.categorical) == (["rooms", "income", "ratio"], ["place"])
+
+
+def test_cores_reach_the_last_step():
+    estimator = build(Candidate(name="tried", estimator="RandomForestRegressor"), "regression", COLUMNS, 42)
+    use_cores(estimator, 2)
+    assert last_step(estimator).n_jobs == 2
+    use_cores(estimator, None)
+    assert last_step(estimator).n_jobs is None
