@@ -61,8 +61,6 @@ ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
     "GX_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # OpenMP's threads spin while they wait for each other: on shared cores a fit of 3 seconds took 20.
-    "OMP_WAIT_POLICY": "passive",
 }
 """What this program sets, unless the user did, for itself and for all that it starts."""
 

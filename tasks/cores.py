@@ -1,26 +1,42 @@
 """Who gets the cores: one place decides.
 
-Candidates are compared in parallel as mapped task runs, and the folds of each in parallel too. Whatever the nesting, at
-most one fit a core runs at a time: a fit takes a permit first, and inside it OpenMP keeps to one thread. The
-final fit of the winner has the machine to itself and uses all of it. (Only OpenMP is limited: its limit belongs to a
-thread. A BLAS library's belongs to the process, so fits that overlap would undo each other's.)
+Candidates are compared in parallel as mapped task runs, and the folds of each in parallel too. All their fits go
+through joblib to one shared set of processes, one a core, in which OpenMP and BLAS keep to one thread; so whatever the
+nesting, at most one fit a core runs at a time. (Threads would share Python's interpreter lock: fits of gradient
+boosting that ran two at a time in threads took three times as long.) The final fit of the winner has the machine to
+itself.
 """
 
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from typing import Any
 
 CORES = len(os.sched_getaffinity(0))
-_PERMITS = threading.BoundedSemaphore(CORES)
+MANY_ROWS = 100_000
+
+
+def one_core_each(calls: Iterable[Any]) -> list[Any]:
+    """Give the results of delayed calls (`joblib.delayed`), each made in a process that has one core.
+
+    A call must not raise: joblib answers an exception by ending the processes, which other candidates use too.
+    """
+    from joblib import Parallel, parallel_config
+
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        return list(Parallel(n_jobs=CORES)(calls))
 
 
 @contextmanager
-def one_core() -> Generator[None]:
-    """Wait for a core, then keep to it."""
+def alone(rows: int) -> Generator[None]:
+    """Let OpenMP use all cores where rows are many.
+
+    Its threads wait for each other thousands of times in a fit of gradient boosting: on 16,000 rows two threads are no
+    faster than one on an idle machine, and ten times slower where another program wants a core.
+    """
     from threadpoolctl import threadpool_limits
 
-    with _PERMITS, threadpool_limits(limits=1, user_api="openmp"):
+    with threadpool_limits(limits=None if rows >= MANY_ROWS else 1, user_api="openmp"):
         yield

@@ -8,7 +8,7 @@ import numpy as np
 from prefect import get_run_logger, task
 
 from tasks.columns import ROW
-from tasks.cores import CORES
+from tasks.cores import CORES, alone
 from tasks.estimators import build, use_cores
 from tasks.keys import library_versions
 from tasks.models import save
@@ -26,7 +26,8 @@ def train(features: Features, leaderboard: tuple[Trial, ...], task_kind: TaskKin
     frame = store.table(features.train).to_pandas()
     estimator: Any = build(candidate, task_kind, features.columns, seed)
     use_cores(estimator, CORES)
-    estimator.fit(frame[list(features.columns.roles)], frame[features.columns.target].to_numpy())
+    with alone(len(frame)):
+        estimator.fit(frame[list(features.columns.roles)], frame[features.columns.target].to_numpy())
     use_cores(estimator, None)
     model = Model(
         candidate=candidate,

@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,9 +70,8 @@ def pytest_configure() -> None:
 
 
 def _stop_server() -> None:
-    from flows.local_server import stop
-
-    stop("server")
+    if started := sys.modules.get("flows.local_server"):
+        started.stop("server")
     shutil.rmtree(os.environ["PREFECT_HOME"])
 
 

@@ -1,42 +1,52 @@
+import os
 import threading
 import time
 
-import pytest
+from joblib import delayed
 from threadpoolctl import threadpool_info
 
-from tasks.cores import CORES, one_core
+from tasks.cores import CORES, MANY_ROWS, alone, one_core_each
 
 
-def test_at_most_one_fit_a_core_runs_at_a_time():
-    running, most, lock = 0, 0, threading.Lock()
+def test_at_most_one_call_a_core_runs_at_a_time_whoever_asks():
+    def working() -> tuple[int, float, float, set[int]]:
+        """Give this process, when it began and ended, and how many threads its libraries may use."""
+        import sklearn.ensemble  # noqa: F401 - brings OpenMP and BLAS
 
-    def fit():
-        nonlocal running, most
-        with one_core():
-            with lock:
-                running += 1
-                most = max(most, running)
-            time.sleep(0.02)
-            with lock:
-                running -= 1
+        begun = time.monotonic()
+        time.sleep(0.1)
+        threads = {library["num_threads"] for library in threadpool_info()}
+        return os.getpid(), begun, time.monotonic(), threads
 
-    threads = [threading.Thread(target=fit) for _ in range(CORES * 4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    assert (running, most) == (0, CORES)
-
-
-def test_a_fit_that_fails_gives_its_core_back():
-    for _ in range(CORES + 1):
-        with pytest.raises(ValueError, match="diverged"), one_core():
-            raise ValueError("diverged")
+    found: list[tuple[int, float, float, set[int]]] = []
+    askers = [
+        threading.Thread(target=lambda: found.extend(one_core_each(delayed(working)() for _ in range(4))))
+        for _ in range(3)
+    ]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert len(found) == 12
+    for _, begun, _, threads in found:
+        assert threads == {1}
+        assert sum(first <= begun < last for _, first, last, _ in found) <= CORES
+    assert os.getpid() not in {process for process, *_ in found}
 
 
-def test_a_fit_keeps_to_one_thread():
+def test_results_come_in_the_order_of_the_calls():
+    assert one_core_each(delayed(divmod)(number, 3) for number in range(7)) == [
+        divmod(number, 3) for number in range(7)
+    ]
+
+
+def test_openmp_gets_all_cores_only_where_rows_are_many():
     import sklearn.ensemble  # noqa: F401 - brings OpenMP
 
-    with one_core():
-        openmp = [library for library in threadpool_info() if library["user_api"] == "openmp"]
-        assert [library["num_threads"] for library in openmp] == [1] * len(openmp) != []
+    def openmp() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "openmp"}
+
+    with alone(MANY_ROWS - 1):
+        assert openmp() == {1}
+    with alone(MANY_ROWS):
+        assert openmp() == {CORES}

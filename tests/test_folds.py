@@ -1,0 +1,80 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.estimators import build
+from tasks.folds import fold_score, folds
+from tasks.problem import Candidate
+from tasks.records import FeatureSet
+
+COLUMNS = FeatureSet(target="y", roles={"x": "numeric"}, derived={})
+HASHES = st.lists(st.integers(0, 2**64 - 1), min_size=5, max_size=80, unique=True)
+COUNTS = st.integers(2, 5)
+
+
+@given(HASHES, COUNTS, st.integers(0, 100))
+def test_folds_differ_by_one_row_at_most_and_classes_are_balanced(hashes, count, seed):
+    target = np.random.default_rng(seed).choice(["cat", "dog", "newt"], len(hashes))
+    fold = folds(np.array(hashes, dtype="uint64"), target, count, "classification")
+    sizes = np.bincount(fold, minlength=count)
+    assert len(sizes) == count
+    assert np.ptp(sizes) <= 1
+    for label in set(target):
+        assert np.ptp(np.bincount(fold[target == label], minlength=count)) <= 1
+
+
+@given(HASHES, COUNTS, st.integers(0, 100))
+def test_folds_of_a_number_are_balanced_too(hashes, count, seed):
+    target = np.random.default_rng(seed).normal(size=len(hashes))
+    fold = folds(np.array(hashes, dtype="uint64"), target, count, "regression")
+    assert np.ptp(np.bincount(fold, minlength=count)) <= 1
+
+
+def test_folds_of_a_number_have_their_share_of_high_and_low():
+    rng = np.random.default_rng(0)
+    target = rng.normal(size=1000)
+    fold = folds(rng.integers(0, 2**63, 1000).astype("uint64"), target, 5, "regression")
+    means = [target[fold == number].mean() for number in range(5)]
+    assert np.std(means) < 0.02  # 0.07 were they drawn at random
+
+
+@given(
+    st.lists(st.integers(0, 15), min_size=20, max_size=60), COUNTS, st.sampled_from(["classification", "regression"])
+)
+def test_rows_of_equal_identity_are_in_one_fold(identities, count, task_kind):
+    hashes = np.array(identities, dtype="uint64")
+    target = np.random.default_rng(0).integers(0, 3, len(hashes))
+    fold = folds(hashes, target, count, task_kind)
+    for value in set(identities):
+        assert len(set(fold[hashes == value])) == 1
+
+
+@given(
+    HASHES,
+    st.randoms(use_true_random=False),
+    st.sampled_from(["classification", "regression"]),
+    st.sampled_from([2, 1000]),
+)
+def test_the_order_of_rows_does_not_matter(hashes, random, task_kind, distinct):
+    """Not even where many rows have the same target, as the capped prices of housing do."""
+    values = np.array(hashes, dtype="uint64")
+    target = np.random.default_rng(1).integers(0, distinct, len(values))
+    order = list(range(len(values)))
+    random.shuffle(order)
+    fold = folds(values, target, 4, task_kind)
+    np.testing.assert_array_equal(folds(values[order], target[order], 4, task_kind), fold[order])
+
+
+def test_a_score_that_is_no_number_is_a_failure():
+    frame, target = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0]}), np.array([1.0, np.inf, 3.0, 4.0])
+    estimator = build(Candidate(name="a", estimator="DummyRegressor"), "regression", COLUMNS, 42)
+    with pytest.raises(ValueError, match="its RMSE is no number"):
+        fold_score(estimator, "rmse", frame, target, np.array([False, True, False, False]))
+
+
+def test_the_fit_sees_no_held_out_row():
+    frame, target = pd.DataFrame({"x": [0.0, 0.0, 0.0, 0.0]}), np.array([1.0, 1.0, 9.0, 9.0])
+    estimator = build(Candidate(name="a", estimator="DummyRegressor"), "regression", COLUMNS, 42)
+    assert fold_score(estimator, "mae", frame, target, np.array([False, False, True, True])) == 8.0
