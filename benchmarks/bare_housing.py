@@ -43,10 +43,10 @@ DERIVED = {
     "to_san_diego": "sqrt((longitude + 117.16) ** 2 + (latitude - 32.72) ** 2)",
 }
 CANDIDATES: dict[str, dict[str, Any]] = {
-    "RandomForestRegressor": {"n_estimators": 250, "max_features": 8},
+    "RandomForestRegressor": {"n_estimators": 400, "max_features": 8},
     "HistGradientBoostingRegressor": {
         "learning_rate": 0.02,
-        "max_iter": 1500,
+        "max_iter": 2000,
         "max_leaf_nodes": 63,
         "max_features": 0.4,
         "l2_regularization": 5.0,

@@ -20,7 +20,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.endings import End, close, finished, mistakes_as_sentences, nothing_new, stopped
 from flows.ui import show_leaderboard, show_verdict
 from tasks.columns import feature_set
-from tasks.cores import CORES
+from tasks.cores import CORES, warm_up
 from tasks.cross_validate import cross_validate, ranked
 from tasks.decide import decide
 from tasks.deploy import deploy
@@ -92,6 +92,7 @@ def retrain(problem: Problem, suite: Suite, store: Store, *, promote: bool) -> E
     if known := registry.settled(key):
         registry.project()
         return nothing_new(known)
+    warm_up("tasks.folds", "sklearn.compose", "sklearn.ensemble")
     validated = resumable(store, validate)(snapshot, suite, store)
     sides, model = challenger(problem, columns, validated, store)
     scores = resumable(store, evaluate)(

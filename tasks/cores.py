@@ -9,7 +9,9 @@ itself.
 
 from __future__ import annotations
 
+import importlib
 import os
+import threading
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +29,19 @@ def one_core_each(calls: Iterable[Any]) -> list[Any]:
 
     with parallel_config(backend="loky", inner_max_num_threads=1):
         return list(Parallel(n_jobs=CORES)(calls))
+
+
+def warm_up(*modules: str) -> None:
+    """Let each of the processes import modules in the background, while this one has other things to do."""
+    from joblib import delayed
+
+    calls = [delayed(_import)(modules) for _ in range(CORES)]
+    threading.Thread(target=one_core_each, args=(calls,), name="warm-up", daemon=True).start()
+
+
+def _import(modules: tuple[str, ...]) -> None:
+    for module in modules:
+        importlib.import_module(module)
 
 
 @contextmanager
