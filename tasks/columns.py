@@ -9,8 +9,9 @@ import numpy as np
 
 from tasks.errors import ProblemError
 from tasks.expressions import columns_in, evaluate
-from tasks.problem import Problem, listed, meant
+from tasks.problem import Problem
 from tasks.records import Artifact, Column, FeatureSet, Role
+from tasks.sentences import listed, meant
 
 if TYPE_CHECKING:
     import pandas as pd

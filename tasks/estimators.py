@@ -12,8 +12,9 @@ from typing import Any
 
 from tasks.columns import names_with_role
 from tasks.errors import ProblemError
-from tasks.problem import ESTIMATORS, Candidate, TaskKind, listed, meant
+from tasks.problem import ESTIMATORS, Candidate, TaskKind
 from tasks.records import FeatureSet
+from tasks.sentences import listed, meant
 
 SCALED = (
     "ElasticNet",

@@ -24,8 +24,9 @@ from prefect import get_run_logger, task
 from prefect.tasks import exponential_backoff
 
 from tasks.errors import DataRefused, ProblemError, SalamanderError
-from tasks.problem import BundledSource, Source, UrlSource, listed
+from tasks.problem import BundledSource, Source, UrlSource
 from tasks.records import File, Snapshot
+from tasks.sentences import listed
 from tasks.store import Store
 
 if TYPE_CHECKING:

@@ -6,13 +6,10 @@ value and what is allowed. Heavy libraries are not needed to read a problem, so 
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-import types
-from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -26,9 +23,9 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from tasks.errors import ProblemError
+from tasks.sentences import listed, meant, mistakes
 
 TaskKind = Literal["classification", "regression"]
 MetricName = Literal["accuracy", "log_loss", "rmse", "mae", "mape"]
@@ -259,90 +256,9 @@ def load_problem(name: str, project: Path) -> Problem:
     try:
         return Problem.model_validate({**declared, "name": name})
     except ValidationError as error:
-        sentences = [_sentence(detail, declared) for detail in _deepest(error.errors())]
-        raise ProblemError(f"{path}: {'; '.join(sentences)}.") from error
-
-
-NEEDED = {
-    "tuple_type": "a list is needed",
-    "model_type": "a table is needed",
-    "model_attributes_type": "a table is needed",
-    "dict_type": "a table is needed",
-    "too_short": "at least 1 is needed",
-    "scalar": "a text, a number, true, false or a list of these is needed",
-}
+        raise ProblemError(f"{path}: {'; '.join(mistakes(error, declared, Problem))}.") from error
 
 
 def problem_names(project: Path) -> tuple[str, ...]:
     """Give the names of the problems declared in a project, sorted."""
     return tuple(sorted(path.parent.name for path in (project / "data").glob("*/problem.toml")))
-
-
-def _deepest(details: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Give one detail for each thing that is wrong: a list is not wrong besides its member."""
-    found: dict[tuple[int | str, ...], ErrorDetails] = {}
-    for detail in details:
-        location = detail["loc"]
-        if location[:1] == ("candidates",) and location[2:3] == ("parameters",) and len(location) > 4:
-            location = location[:4]  # what follows are the kinds of value that were tried
-            found.setdefault(location, {**detail, "loc": location, "type": "scalar"})
-        found.setdefault(location, detail)
-    return [d for at, d in found.items() if not any(o[: len(at)] == at and len(o) > len(at) for o in found)]
-
-
-def _sentence(detail: ErrorDetails, declared: Mapping[str, Any]) -> str:
-    key = _key(detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        allowed = _allowed_keys(detail["loc"], declared)
-        unknown = str(detail["loc"][-1])
-        return f"the key '{key}' is not known{meant(unknown, allowed)}; allowed: {listed(allowed)}"
-    if detail["type"] == "missing":
-        return f"the key '{key}' is missing"
-    if detail["type"].startswith("union_tag"):
-        kinds = [get_args(kind.model_fields["kind"].annotation)[0] for kind in _union_members(Source)]
-        given = detail["input"].get("kind") if isinstance(detail["input"], dict) else detail["input"]
-        return f"'{key}.kind' = {given!r} is not allowed; allowed: {listed(kinds)}"
-    message = NEEDED.get(detail["type"], detail["msg"].removeprefix("Value error, "))
-    if detail["type"] == "value_error" and isinstance(detail["input"], dict):
-        return f"{key + ': ' if key else ''}{message}"
-    return f"'{key}' = {detail['input']!r} is not allowed: {message[:1].lower()}{message[1:]}"
-
-
-def _key(location: tuple[int | str, ...]) -> str:
-    """Give a location as it is written in TOML; the tag of a union's member is not part of what the user wrote."""
-    parts = [part for index, part in enumerate(location) if not (index == 1 and location[0] == "source")]
-    text = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in parts)
-    return text.removeprefix(".")
-
-
-def _allowed_keys(location: tuple[int | str, ...], declared: Mapping[str, Any]) -> list[str]:
-    model: type[BaseModel] = Problem
-    for index, part in enumerate(location[:-1]):
-        if index == 1 and location[0] == "source":
-            continue
-        if isinstance(part, str) and part in model.model_fields:
-            members = list(_union_members(model.model_fields[part].annotation))
-            kind = declared["source"].get("kind") if part == "source" else None
-            model = next(m for m in members if kind is None or get_args(m.model_fields["kind"].annotation)[0] == kind)
-    return [name for name in model.model_fields if name not in {"name"} or model is not Problem]
-
-
-def _union_members(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Give every model named inside an annotation."""
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        if issubclass(annotation, BaseModel):
-            yield annotation
-        return
-    for member in get_args(annotation):
-        yield from _union_members(member)
-
-
-def listed(names: Iterable[str]) -> str:
-    """Give names as they stand in a sentence."""
-    return ", ".join(names)
-
-
-def meant(name: str, known: Iterable[str]) -> str:
-    """Give the aside that proposes the known name nearest to a misspelt one, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

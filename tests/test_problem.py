@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import ProblemError
-from tasks.problem import ESTIMATORS, Problem, load_problem, meant, problem_names
+from tasks.problem import ESTIMATORS, Problem, load_problem, problem_names
+from tasks.sentences import meant
 
 HEAD = 'task = "regression"\ntarget = "price"\n'
 SOURCE = '[source]\nkind = "bundled"\nname = "diabetes"\n'
