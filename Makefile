@@ -38,5 +38,5 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-clean:
-	rm -rf .venv data/store
+clean:  ## remove the environment; data/store, which holds what is in production, stays
+	rm -rf .venv .pytest_cache .ruff_cache

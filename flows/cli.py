@@ -21,11 +21,19 @@ if TYPE_CHECKING:
     from tasks.records import Version
     from tasks.registry import Registry
 
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("salamander")
+
+
 app = App(
     name="salamander",
     help="Keeps machine-learning models alive: fetch, validate, retrain, judge, deploy only what deserves it.",
     help_epilogue="Exit codes: 0 finished (promoted, held or nothing new), 1 failed, 2 the problem or the command line "
     "is wrong, 3 the data was refused.",
+    version=_version,
     version_flags=["--version"],
 )
 
@@ -189,7 +197,7 @@ def up(*, options: Options = DEFAULTS) -> int:
     """Start a local Prefect server and a worker, and deploy every problem's flow; say where the UI is."""
     from flows.deployments import bring_up
 
-    found = bring_up(options.project)
+    found = bring_up(options.project, options.store)
     if options.json:
         return _print_json(found)
     console = _console()
@@ -232,14 +240,12 @@ def run(arguments: list[str]) -> int:
     except SalamanderError as error:
         return _mistake(str(error), arguments, error.exit_code)
     except OSError as error:
-        return _mistake(
-            f"{error.strerror or error}: {error.filename or 'no file named'}. Nothing was deployed.", arguments, 1
-        )
+        return _mistake(f"{error.strerror or error}: {error.filename or 'no file named'}.", arguments, 1)
     except Exception as error:
         if os.environ.get("SALAMANDER_DEBUG"):
             raise
         first = (str(error).strip().splitlines() or ["no message"])[0]
-        hint = "SALAMANDER_DEBUG=1 shows where. Production was not changed by this."
+        hint = "SALAMANDER_DEBUG=1 shows where; salamander status shows what is in production."
         return _mistake(f"Salamander itself failed: {type(error).__name__}: {first} {hint}", arguments, 1)
     except KeyboardInterrupt:
         return _mistake("Interrupted. Finished steps are kept; the same command goes on from there.", arguments, 130)
@@ -258,8 +264,10 @@ def _registry(problem: str, options: Options) -> Registry:
     from tasks.registry import Registry
     from tasks.store import Store
 
-    load_problem(problem, options.project)
-    return Registry(Store.at(options.store_url, problem))
+    store = Store.at(options.store_url, problem)
+    if not store.folder.is_dir():  # what is in production can be seen and moved even where the declaration is broken
+        load_problem(problem, options.project)
+    return Registry(store)
 
 
 def _status(registry: Registry) -> dict[str, Any]:

@@ -21,23 +21,23 @@ WORK_POOL = "salamander"
 HEADER = "# Written by `salamander up` from data/*/problem.toml: change schedules there.\n"
 
 
-def prefect_yaml(project: Path) -> str:
-    """Give the text of a project's `prefect.yaml`."""
+def prefect_yaml(project: Path, store: str | None = None) -> str:
+    """Give the text of a project's `prefect.yaml`; its runs use the project's own store unless another is named."""
     problems = [load_problem(name, project) for name in problem_names(project)]
     content = {
         "name": "salamander",
-        "deployments": [_deployment(problem) for problem in problems],
+        "deployments": [_deployment(problem, {"store": store} if store else {}) for problem in problems],
     }
     return HEADER + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
 
 
-def _deployment(problem: Problem) -> dict[str, Any]:
+def _deployment(problem: Problem, parameters: dict[str, str]) -> dict[str, Any]:
     schedule = problem.schedule
     return {
         "name": problem.name,
         "description": problem.description,
         "entrypoint": "flows.training.training",
-        "parameters": {"problem": problem.name},
+        "parameters": {"problem": problem.name, **parameters},
         "tags": [problem.name],
         "concurrency_limit": {"limit": 1, "collision_strategy": "ENQUEUE"},
         "schedules": [{"cron": schedule.cron, "timezone": schedule.timezone}] if schedule else [],
@@ -45,7 +45,7 @@ def _deployment(problem: Problem) -> dict[str, Any]:
     }
 
 
-def bring_up(project: Path) -> dict[str, Any]:
+def bring_up(project: Path, store: str | None = None) -> dict[str, Any]:
     """Start what is needed to run a project's flows by themselves; give the addresses and what was deployed.
 
     Raises
@@ -53,7 +53,7 @@ def bring_up(project: Path) -> dict[str, Any]:
     SalamanderError
         Prefect did not accept the deployments: in its own words.
     """
-    text, path = prefect_yaml(project), project / "prefect.yaml"
+    text, path = prefect_yaml(project, store), project / "prefect.yaml"
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
     api = use_server()

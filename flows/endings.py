@@ -95,7 +95,7 @@ def close(end: End, problem: str, store: Store, started: datetime) -> State[Any]
     )
     try:
         store.create(f"runs/{started:%Y%m%dT%H%M%S}-{run.run}.json", run)
-    except OSError as error:
+    except (SalamanderError, OSError) as error:
         get_run_logger().error("The record of this run could not be kept: %s", error)
     state = Failed if run.outcome in {"refused", "failed"} else Completed
     cause = f" ({run.cause})" if run.cause else ""

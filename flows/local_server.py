@@ -120,8 +120,7 @@ def start(name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
             start_new_session=True,
         )
     _children[name] = process
-    started = _started() | {name: process.pid}
-    _started_file().write_text(json.dumps(started), encoding="utf-8")
+    _remember(_started() | {name: process.pid})
     return process
 
 
@@ -137,7 +136,7 @@ def stop(name: str) -> bool:
     pid = started.pop(name, None)
     if pid is None:
         return False
-    _started_file().write_text(json.dumps(started), encoding="utf-8")
+    _remember(started)
     if not _is_ours(pid):
         return False
     os.killpg(pid, signal.SIGTERM)
@@ -161,8 +160,14 @@ def _started_file() -> Path:
 def _started() -> dict[str, int]:
     try:
         return json.loads(_started_file().read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return {}
+
+
+def _remember(started: dict[str, int]) -> None:
+    draft = _started_file().with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps(started), encoding="utf-8")
+    draft.replace(_started_file())
 
 
 def _is_ours(pid: int) -> bool:

@@ -44,7 +44,7 @@ def run_training(
         )
     identifier = str(state.state_details.flow_run_id)
     store = Store.at(options.store_url, problem)
-    run = _record(store, identifier) or RunRecord.model_validate(_unkept(problem, identifier, state.message))
+    run = _record(store, identifier) or RunRecord.model_validate(_unkept(store, identifier, state.message))
     version = Registry(store).version(run.version) if run.version else None
     show_run(console, run, version)
     if missing := wait_until_recorded(steps.seen):
@@ -58,10 +58,12 @@ def _record(store: Store, identifier: str) -> RunRecord | None:
     return store.record(name, RunRecord) if name else None
 
 
-def _unkept(problem: str, identifier: str, message: str | None) -> dict[str, Any]:
+def _unkept(store: Store, identifier: str, message: str | None) -> dict[str, Any]:
     """Give the fields of the record of a run that could not keep it: a crash, or a store that cannot be written."""
+    deployment = Registry(store).deployment()
     return {
-        "problem": problem,
+        "problem": store.problem,
+        "champion": deployment.version if deployment else None,
         "outcome": "failed",
         "sentence": message or "The run ended without a record.",
         "exit_code": 1,

@@ -119,8 +119,8 @@ def show_run(console: Console, run: RunRecord, version: Version | None) -> None:
     line = Text.assemble((f"{run.outcome.capitalize()}{cause}. ", f"bold {COLOURS[run.outcome]}"), run.sentence)
     console.print(line, soft_wrap=True)
     if run.outcome in {"refused", "failed"}:
-        kept = f"version {run.champion} is still in production" if run.champion else "nothing is in production yet"
-        console.print(f"Nothing that is deployed has changed: {kept}.")
+        kept = f"Version {run.champion} is in production" if run.champion else "Nothing is in production yet"
+        console.print(f"{kept}; this run has not changed that.")
     if run.docs:
         console.print(f"Data Docs: {run.docs}", style="dim", soft_wrap=True, highlight=False)
     console.print(Text("Next: " + _next(run), style="dim"), soft_wrap=True)
@@ -183,6 +183,8 @@ def _next(run: RunRecord) -> str:
         "promoted": f"salamander show {problem} {run.version} for the whole record; add candidates in {folder}.",
         "held": f"salamander show {problem} {run.version} for every rule; try other candidates in {folder}.",
         "nothing new": f"change {folder} or wait for new data; salamander versions {problem} lists what there is.",
-        "refused": f"mend the rows above at the source, or the suite in expectations/{problem}.py, then train again.",
+        "refused": f"mend the rows above at the source, or the suite in expectations/{problem}.py, then train again."
+        if run.findings
+        else f"mend the data at its source, or the declaration in {folder}, then train again.",
         "failed": "mend what the sentence says and run the same command again: finished steps are not repeated.",
     }[run.outcome]

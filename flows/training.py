@@ -29,7 +29,7 @@ from tasks.evaluate import evaluate
 from tasks.featurize import featurize
 from tasks.fetch import fetch
 from tasks.keys import code_digest, digest, library_versions, step_key
-from tasks.problem import Problem, UrlSource, load_problem
+from tasks.problem import Problem, load_problem
 from tasks.records import FeatureSet, Model, Snapshot, Split, Validated, Version
 from tasks.registry import Registry
 from tasks.split import split
@@ -84,19 +84,27 @@ def retrain(problem: Problem, suite: Suite, store: Store, *, promote: bool) -> E
     """Fetch the data; where anything is new, make a challenger, judge it and deploy it."""
     registry = Registry(store)
     champion = registry.champion()
-    source = problem.source
-    pinned = not isinstance(source, UrlSource) or source.sha256 is not None
-    snapshot = (resumable(store, fetch) if pinned else fetch)(source, store)
+    store.sweep()
+    snapshot = (resumable(store, fetch) if problem.source.pinned else fetch)(problem.source, store)
     columns = feature_set(problem, snapshot.data.columns)
     key = run_key(problem, suite, snapshot)
     if known := registry.settled(key):
+        if champion:
+            registry.check_files(champion)
         registry.project()
         return nothing_new(known)
     warm_up("tasks.folds", "sklearn.compose", "sklearn.ensemble")
     validated = resumable(store, validate)(snapshot, suite, store)
     sides, model = challenger(problem, columns, validated, store)
     scores = resumable(store, evaluate)(
-        model, champion, sides.test, problem.judged_by, problem.gate.confidence, problem.seed, store
+        model,
+        champion,
+        sides.test,
+        problem.identity,
+        problem.judged_by,
+        problem.gate.confidence,
+        problem.seed,
+        store,
     )
     verdict = resumable(store, decide)(scores, problem.gate)
     show_verdict(problem.name, scores, verdict)
@@ -131,7 +139,7 @@ def challenger(problem: Problem, columns: FeatureSet, validated: Validated, stor
     )
     leaderboard = tuple(ranked([trial.result() for trial in trials]))
     show_leaderboard(problem.name, leaderboard)
-    return sides, resumable(store, train)(features, leaderboard, problem.task, problem.seed, store)
+    return sides, resumable(store, train)(features, sides.train, leaderboard, problem.task, problem.seed, store)
 
 
 def resumable(store: Store, step: Task[P, R]) -> Task[P, R]:

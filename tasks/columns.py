@@ -127,7 +127,7 @@ def source_columns(columns: FeatureSet) -> list[str]:
 
 def identity_columns(declared: tuple[str, ...], target: str, data: Artifact) -> tuple[str, ...]:
     """Give the columns that make a row what it is: as declared, else all but the target."""
-    return declared or tuple(name for name in data.names if name != target)
+    return declared or tuple(name for name in data.names if name not in {target, ROW})
 
 
 def row_hashes(frame: pd.DataFrame, identity: Iterable[str]) -> NDArray[np.uint64]:

@@ -29,6 +29,7 @@ def cross_validate(
 
     logger = get_run_logger()
     logger.info("Fitting %s on %s folds.", candidate.estimator, fold_count)
+    store.path(features.train.file)  # a store that is damaged is not the candidate's fault
     build(candidate, task_kind, features.columns, seed)  # a parameter that does not exist stops the run here
     shared = (candidate, features, fold_count, metric, task_kind, seed, store)
     results: list[FoldResult] = one_core_each(delayed(score_fold)(number, *shared) for number in range(fold_count))

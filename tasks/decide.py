@@ -47,15 +47,15 @@ def champion_readable(scores: Scores, gate: Gate) -> Rule | None:  # noqa: ARG00
         return None
     return Rule(
         name="champion can be judged",
-        passed=scores.champion_problem is None,
-        observed=scores.champion_problem or f"version {scores.champion_version} predicted",
+        passed=scores.problem is None,
+        observed=scores.problem or f"version {scores.champion_version} predicted",
         required="the version in production predicts the same rows",
         cause="champion unreadable",
     )
 
 
 def not_worse(scores: Scores, gate: Gate) -> Rule | None:
-    """Check that the challenger is not worse than the champion by more than the margin (non-inferiority, in pairs)."""
+    """Check that the challenger is not worse than the champion by more than the margin, and not surely worse at all."""
     if scores.difference is None or scores.champion is None:
         return None
     margin = gate.margin * abs(scores.champion.value)
@@ -63,9 +63,9 @@ def not_worse(scores: Scores, gate: Gate) -> Rule | None:
     worst, best = sorted((sign * scores.difference.low, sign * scores.difference.high), reverse=True)
     return Rule(
         name="not worse than production",
-        passed=worst <= margin,
+        passed=worst <= margin and best <= 0,
         observed=f"{_signed(scores)} against version {scores.champion_version}",
-        required=f"{scores.confidence:.0%} sure to be worse by at most {figure(margin)} ({gate.margin:.1%})",
+        required=f"not surely worse, and by at most {figure(margin)} ({gate.margin:.1%}) at {scores.confidence:.0%}",
         cause="worse" if best > 0 else "cannot tell",
     )
 

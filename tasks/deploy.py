@@ -60,6 +60,9 @@ def deploy(draft: Version, store: Store, *, promote: bool) -> tuple[Version, Res
     if registry.promote(version, version.scores.champion_version) is None:
         logger.warning("Another run changed the champion since this one was judged: production stays as it is.")
         return version, "champion changed"
-    registry.project()
+    try:
+        registry.project()
+    except (SalamanderError, OSError) as error:
+        logger.error("The folder for TensorFlow Serving could not be brought in line: %s", error)  # noqa: TRY400
     logger.info("Version %s is in production.", version.number)
     return version, "deployed"

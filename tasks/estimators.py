@@ -69,7 +69,7 @@ def build(candidate: Candidate, task: TaskKind, columns: FeatureSet, seed: int) 
 
 
 def is_network(estimator: Any) -> bool:
-    """Tell whether an estimator is a Keras network: it prepares its inputs itself, and fits of networks take turns."""
+    """Tell whether an estimator is a Keras network, which prepares its inputs itself."""
     return hasattr(estimator, "predict_features")
 
 

@@ -6,12 +6,13 @@ resamples rows in pairs, so that what is hard for both models cancels out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from prefect import get_run_logger, task
 
-from tasks.columns import ROW
+from tasks.columns import ROW, identity_columns, row_hashes
 from tasks.errors import DataRefused, StoreError
 from tasks.metrics import METRICS, Metric, figure
 from tasks.models import Prediction, load
@@ -67,10 +68,26 @@ def _bootstrap(
     return float(found.low), float(found.high)
 
 
-def unseen(rows: pd.DataFrame, trained_on: list[NDArray[np.uint64]]) -> NDArray[np.bool_]:
-    """Tell for each test row whether none of the models was trained on a row of the same identity."""
-    seen = np.concatenate(trained_on)
-    return ~rows[ROW].isin(seen).to_numpy()
+def seen(rows: pd.DataFrame, trained_on: pd.DataFrame, identity: Sequence[str]) -> NDArray[np.bool_]:
+    """Tell for each test row whether a model was trained on a row of the same identity.
+
+    The identity may be declared otherwise now than when the model was trained, so both are hashed anew.
+
+    Raises
+    ------
+    ValueError
+        The rows that the model was trained on do not have these columns, or not of the same kind: nobody can tell.
+    """
+    import pandas as pd
+
+    for name in identity:
+        kinds = {pd.api.types.is_numeric_dtype(frame[name]) for frame in (rows, trained_on) if name in frame}
+        if name not in trained_on or len(kinds) > 1:
+            raise ValueError(
+                f"the rows that it was trained on have no column {name!r} of the same kind, "
+                "so nobody can tell which test rows it has seen"
+            )
+    return np.isin(row_hashes(rows, identity), row_hashes(trained_on, identity))
 
 
 @task(task_run_name="evaluate")
@@ -78,6 +95,7 @@ def evaluate(
     model: Model,
     champion: Version | None,
     test: Artifact,
+    identity: tuple[str, ...],
     metric: MetricName,
     confidence: float,
     seed: int,
@@ -87,35 +105,36 @@ def evaluate(
     logger = get_run_logger()
     logger.info("Scoring %s test rows.", f"{test.rows:,}")
     rows = store.table(test).to_pandas()
-    judged = [model, champion.model] if champion else [model]
-    fair = rows[unseen(rows, [store.table(each.trained_on)[ROW].to_numpy() for each in judged])]
+    columns = identity_columns(identity, model.columns.target, test)
+    fair = rows[~seen(rows, store.table(model.trained_on).to_pandas(), columns)]
+    predictions: dict[str, Prediction] = {}
+    trouble = None
+    if champion:
+        try:
+            fair = fair[~seen(fair, store.table(champion.model.trained_on).to_pandas(), columns)]
+            predictions["champion"] = load(champion.model, store).predict(fair)
+        except (StoreError, KeyError, ValueError) as error:
+            trouble = f"version {champion.number} cannot be judged on these rows: {error}"
+            logger.error("%s", trouble)  # noqa: TRY400
     if len(fair) < 2:
         raise DataRefused(
             f"Only {len(fair)} of {len(rows)} test rows were not used to train the challenger or the champion; "
             "gather fresh rows, or use split.kind = 'hash', which keeps the test rows apart for ever."
         )
+    predictions["challenger"] = load(model, store).predict(fair)
     measure, target = METRICS[metric], fair[model.columns.target].to_numpy()
-    predictions = {"challenger": load(model, store).predict(fair)}
-    trouble = None
-    if champion:
-        try:
-            predictions["champion"] = load(champion.model, store).predict(fair)
-        except (StoreError, KeyError, ValueError) as error:
-            trouble = f"version {champion.number} cannot predict these rows: {error}"
-            logger.error("%s", trouble)  # noqa: TRY400
     losses = {who: measure.row_losses(target, prediction) for who, prediction in predictions.items()}
+    judged = "champion" in losses
     scores = Scores(
         metric=metric,
         confidence=confidence,
         rows=len(fair),
         excluded_rows=len(rows) - len(fair),
         challenger=interval(measure, losses["challenger"], confidence, seed),
-        champion=interval(measure, losses["champion"], confidence, seed) if "champion" in losses else None,
-        difference=difference(measure, losses["challenger"], losses["champion"], confidence, seed)
-        if "champion" in losses
-        else None,
+        champion=interval(measure, losses["champion"], confidence, seed) if judged else None,
+        difference=difference(measure, losses["challenger"], losses["champion"], confidence, seed) if judged else None,
         champion_version=champion.number if champion else None,
-        champion_problem=trouble,
+        problem=trouble,
         predictions=store.keep_table(_table(fair, target, predictions, losses), "predictions"),
     )
     logger.info("%s", sentence(scores))

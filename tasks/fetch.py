@@ -27,7 +27,7 @@ from tasks.errors import DataRefused, ProblemError, SalamanderError
 from tasks.problem import BundledSource, Source, UrlSource
 from tasks.records import File, Snapshot
 from tasks.sentences import listed
-from tasks.store import Store
+from tasks.store import Store, digest_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -228,10 +228,10 @@ def _downloaded(source: UrlSource, store: Store) -> File:
             path.write_bytes(found.read_bytes())
         else:
             download(source.url, path, source.largest_bytes)
-        file = store.keep(path, "downloads", f"-{name}")
-    if source.sha256 and file.sha256 != source.sha256:
-        raise DataRefused(
-            f"{found or source.url} is not the pinned file: its sha256 is {file.sha256}, "
-            f"source.sha256 is {source.sha256}; if the new content is right, pin it."
-        )
-    return file
+        digest = digest_of(path)
+        if source.sha256 and digest != source.sha256:
+            raise DataRefused(
+                f"{found or source.url} is not the pinned file: its sha256 is {digest}, "
+                f"source.sha256 is {source.sha256}; if the new content is right, pin it."
+            )
+        return store.keep(path, "downloads", f"-{name}")

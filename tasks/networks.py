@@ -1,13 +1,12 @@
 """Keras networks with scikit-learn's contract: they take the feature frame, and preparation is part of the network.
 
-TensorFlow is imported when a network is fitted or loaded, never before (ten seconds on a cold machine). Fits take
-turns: Keras keeps its random state globally, so one fit at a time, seeded, on one thread, is what makes two runs equal.
+TensorFlow is imported when a network is fitted or loaded, never before (ten seconds on a cold machine). Keras keeps its
+random state globally, so one fit at a time in a process, seeded, on one thread, is what makes two runs equal.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
@@ -21,8 +20,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
-
-_TURN = threading.RLock()
 
 
 @cache
@@ -95,35 +92,34 @@ class Network(BaseEstimator):
         ValueError
             The loss is no number any more: the network diverged.
         """
-        with _TURN:
-            keras = tensorflow().keras
-            keras.utils.clear_session()
-            keras.utils.set_random_seed(self.random_state)
-            arrays, (targets, loss) = self._arrays(X), self.encode(y)
-            order = np.random.default_rng(self.random_state).permutation(len(X))
-            held_out, kept = np.split(order, [max(1, round(len(X) * self.validation_fraction))])
-            inputs = {
-                name: keras.Input((array.shape[1],), name=name, dtype="string" if name == "categorical" else "float32")
-                for name, array in arrays.items()
-            }
-            chosen = {name: array[kept] for name, array in arrays.items()}
-            network = keras.Model(inputs, self.layers(inputs, chosen, targets[kept]))
-            network.compile(optimizer=keras.optimizers.Adam(self.learning_rate), loss=loss)
-            history = network.fit(
-                self._batches(arrays, targets, kept, shuffle=True),
-                validation_data=self._batches(arrays, targets, held_out, shuffle=False),
-                epochs=self.epochs,
-                shuffle=False,  # the batches are shuffled already
-                verbose=0,
-                callbacks=[
-                    keras.callbacks.EarlyStopping(patience=self.patience, restore_best_weights=True),
-                    keras.callbacks.ReduceLROnPlateau(patience=max(1, self.patience // 3), factor=0.5),
-                    keras.callbacks.TerminateOnNaN(),
-                ],
-            )
-            if not np.isfinite(history.history["loss"][-1]):
-                raise ValueError("the network diverged: its loss is no number any more; lower learning_rate")
-            self.network_ = network
+        keras = tensorflow().keras
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(self.random_state)
+        arrays, (targets, loss) = self._arrays(X), self.encode(y)
+        order = np.random.default_rng(self.random_state).permutation(len(X))
+        held_out, kept = np.split(order, [max(1, round(len(X) * self.validation_fraction))])
+        inputs = {
+            name: keras.Input((array.shape[1],), name=name, dtype="string" if name == "categorical" else "float32")
+            for name, array in arrays.items()
+        }
+        chosen = {name: array[kept] for name, array in arrays.items()}
+        network = keras.Model(inputs, self.layers(inputs, chosen, targets[kept]))
+        network.compile(optimizer=keras.optimizers.Adam(self.learning_rate), loss=loss)
+        history = network.fit(
+            self._batches(arrays, targets, kept, shuffle=True),
+            validation_data=self._batches(arrays, targets, held_out, shuffle=False),
+            epochs=self.epochs,
+            shuffle=False,  # the batches are shuffled already
+            verbose=0,
+            callbacks=[
+                keras.callbacks.EarlyStopping(patience=self.patience, restore_best_weights=True),
+                keras.callbacks.ReduceLROnPlateau(patience=max(1, self.patience // 3), factor=0.5),
+                keras.callbacks.TerminateOnNaN(),
+            ],
+        )
+        if not np.isfinite(history.history["loss"][-1]):
+            raise ValueError("the network diverged: its loss is no number any more; lower learning_rate")
+        self.network_ = network
         return self
 
     def predict_features(self, X: pd.DataFrame) -> NDArray[Any]:

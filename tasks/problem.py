@@ -30,7 +30,7 @@ from tasks.sentences import listed, meant, mistakes
 TaskKind = Literal["classification", "regression"]
 MetricName = Literal["accuracy", "log_loss", "rmse", "mae", "mape"]
 
-METRICS: dict[TaskKind, tuple[MetricName, ...]] = {
+METRICS_OF: dict[TaskKind, tuple[MetricName, ...]] = {
     "classification": ("accuracy", "log_loss"),
     "regression": ("rmse", "mae", "mape"),
 }
@@ -93,6 +93,11 @@ class BundledSource(Declared):
     kind: Literal["bundled"]
     name: Literal["breast_cancer", "diabetes", "digits", "iris", "wine"]
 
+    @property
+    def pinned(self) -> bool:
+        """Whether the data cannot change, so that what was fetched once need not be fetched again."""
+        return True
+
 
 class UrlSource(Declared):
     """A file at a public address: CSV or Parquet, plain or inside a tar or zip archive, pinned by its sha256."""
@@ -102,6 +107,11 @@ class UrlSource(Declared):
     sha256: Digest | None = None
     member: str | None = None
     largest_bytes: Annotated[int, Field(gt=0)] = 2**30
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the digest of the file is declared."""
+        return self.sha256 is not None
 
 
 Source = Annotated[BundledSource | UrlSource, Discriminator("kind")]
@@ -207,13 +217,13 @@ class Problem(Declared):
     @property
     def judged_by(self) -> MetricName:
         """The declared metric, or the usual one for the task: accuracy or RMSE."""
-        return self.metric or METRICS[self.task][0]
+        return self.metric or METRICS_OF[self.task][0]
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Problem:
-        if self.judged_by not in METRICS[self.task]:
+        if self.judged_by not in METRICS_OF[self.task]:
             raise ValueError(
-                f"metric = {self.metric!r} does not fit task = {self.task!r}; allowed: {listed(METRICS[self.task])}"
+                f"metric = {self.metric!r} does not fit task = {self.task!r}; allowed: {listed(METRICS_OF[self.task])}"
             )
         floor, ceiling = ("at_least", "at_most") if self.judged_by in GREATER_IS_BETTER else ("at_most", "at_least")
         if getattr(self.gate, ceiling) is not None:

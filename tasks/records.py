@@ -136,7 +136,7 @@ class Trial(Record):
 
 
 class Model(Record):
-    """A fitted model: its files, what it reads, what it was chosen by and what it was trained on."""
+    """A fitted model: its files, what it reads, what it was chosen by and the rows that it was trained on."""
 
     candidate: Candidate
     task: TaskKind
@@ -164,7 +164,10 @@ class Interval(Record):
 
 
 class Scores(Record):
-    """Challenger and champion on the same test rows, none of which either was trained on."""
+    """Challenger and champion on the same test rows, none of which either was trained on.
+
+    ``problem`` says why the champion could not be judged, where it could not.
+    """
 
     metric: MetricName
     confidence: float
@@ -174,7 +177,7 @@ class Scores(Record):
     champion: Interval | None = None
     difference: Interval | None = None
     champion_version: int | None = None
-    champion_problem: str | None = None
+    problem: str | None = None
     predictions: Artifact
 
 

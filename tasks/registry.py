@@ -56,10 +56,29 @@ class Registry:
         return self.version(deployment.version) if deployment else None
 
     def settled(self, key: str) -> Version | None:
-        """Give the version that a finished run of the same key made: held by the gate, or deployed."""
+        """Give the version that a finished run of the same key made: deployed, or held against the present champion."""
+        current = self.deployment()
+        champion = current.version if current else None
         deployed = {deployment.version for deployment in self.deployments()}
-        same = [version for version in self.versions() if version.key == key]
-        return next((v for v in reversed(same) if not v.verdict.promote or v.number in deployed), None)
+
+        def final(version: Version) -> bool:
+            if version.number in deployed:
+                return True
+            held = not version.verdict.promote and version.verdict.cause != "champion unreadable"
+            return held and version.scores.champion_version == champion
+
+        return next((v for v in reversed(self.versions()) if v.key == key and final(v)), None)
+
+    def check_files(self, version: Version) -> None:
+        """Check that all files of a version's model are there and unchanged.
+
+        Raises
+        ------
+        StoreError
+            One is not; the sentence names it.
+        """
+        for file in version.model.files.values():
+            self.store.path(file)
 
     def register(self, draft: Version) -> Version:
         """Give a number to a version and create it; a version of the same content is given back as it is."""
@@ -96,7 +115,7 @@ class Registry:
         ProblemError
             There is nothing to go back to, or that version was never in production.
         StoreError
-            Somebody moved the pointer at the same moment.
+            A file of that version is missing or altered, or somebody moved the pointer at the same moment.
         """
         history = self.deployments()
         if not history:
@@ -116,6 +135,7 @@ class Registry:
                 f"{self.store.problem} cannot go back to version {to}: allowed are versions that were in production "
                 f"before and are not now: {allowed}."
             )
+        self.check_files(self.version(to))
         moved = self._deploy(current, self.version(to), "rollback", f"Rolled back from version {current.version}.")
         if moved is None:
             raise StoreError(
@@ -140,16 +160,17 @@ class Registry:
     def project(self) -> None:
         """Bring the folder that TensorFlow Serving watches in line with the champion.
 
-        It serves the highest number it finds, so only versions up to the champion that were in production may stand
-        there. Idempotent: a run killed between the promotion and this is mended by the next.
+        It serves the highest number it finds, so the champion's must be the highest, and none may stand there where the
+        champion is no network. Idempotent: a run killed between the promotion and this is mended by the next.
         """
         champion = self.champion()
+        served = champion.model.served_files if champion else {}
         folder = self.store.root / "serving" / self.store.problem
         for path in folder.glob("[0-9]*"):
-            if champion is None or int(path.name) > champion.number:
+            if champion is None or not served or int(path.name) > champion.number:
                 self.store.remove_folder(path)
-        if champion and (files := champion.model.served_files):
-            self.store.project(files, folder / str(champion.number))
+        if champion and served:
+            self.store.project(served, folder / str(champion.number))
 
 
 def _path(folder: str, number: int) -> str:

@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 R = TypeVar("R", bound=Record)
+DAY_SECONDS = 86_400
 
 
 class Store:
@@ -65,11 +67,11 @@ class Store:
 
     def keep(self, source: Path, kind: str, name: str) -> File:
         """Move a file into the store, under ``kind/<digest><name>``, and give its record."""
-        digest = _digest(source)
+        digest = digest_of(source)
         kept = File(path=f"{kind}/{digest}{name}", sha256=digest, size=source.stat().st_size)
         target = self.folder / kept.path
         with self._writing():
-            if not target.exists() or _digest(target) != digest:
+            if not target.exists() or digest_of(target) != digest:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _flush(source)
                 source.replace(target)
@@ -92,12 +94,12 @@ class Store:
         path = self.folder / file.path
         if not path.is_file():
             raise StoreError(
-                f"{path} is missing from the store; restore it from a backup, or train again to make it anew."
+                f"{path} is missing from the store; restore it from a backup (a table is made anew by training again)."
             )
-        if _digest(path) != file.sha256:
+        if digest_of(path) != file.sha256:
             raise StoreError(
                 f"{path} was changed after it was written (its sha256 is not {file.sha256[:12]}...) and is not used; "
-                "restore it from a backup, or remove it and train again to make it anew."
+                "restore it from a backup (a table is made anew by removing it and training again)."
             )
         return path
 
@@ -169,10 +171,11 @@ class Store:
     # Cached results and projections.
 
     def discard_untrusted_result(self, key: str, serializer: dict[str, object]) -> None:
-        """Remove a cached result that another serializer wrote, that is torn, or that names a file that is gone.
+        """Remove a cached result that is not to be used again, before Prefect looks; the step runs again.
 
-        A result names the serializer that reads it. Prefect would believe it, a pickle's included, so whatever was not
-        written by ours is removed before Prefect looks, and the step runs again.
+        That is one that another serializer wrote (a result names the serializer that reads it, and Prefect would
+        believe it, a pickle's included), that is torn, that names a file which is gone, or that tells of a problem:
+        memory that ran out and a champion that could not be read may be there again.
         """
         path = self.folder / "results" / key
         if not path.is_file():
@@ -180,7 +183,9 @@ class Store:
         try:
             stored = json.loads(path.read_bytes())
             ours = stored["metadata"]["serializer"] == serializer
-            whole = ours and all((self.folder / name).is_file() for name in _named_files(json.loads(stored["result"])))
+            result = json.loads(stored["result"])
+            whole = ours and not _tells_of_a_problem(result)
+            whole = whole and all((self.folder / name).is_file() for name in _named_files(result))
         except (ValueError, KeyError, TypeError, RecursionError):
             whole = False
         if not whole:
@@ -209,6 +214,12 @@ class Store:
         with self.scratch() as folder:
             target.rename(folder / target.name)
 
+    def sweep(self) -> None:
+        """Remove what runs that were killed more than a day ago left half done."""
+        for folder in (self.root / ".scratch").glob("*"):
+            if time.time() - folder.stat().st_mtime > DAY_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+
     @contextmanager
     def _writing(self) -> Generator[None]:
         try:
@@ -231,7 +242,8 @@ class Store:
             shutil.rmtree(folder)
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """Give the sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -243,6 +255,11 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _tells_of_a_problem(result: object) -> bool:
+    data = result.get("data") if isinstance(result, dict) else None
+    return isinstance(data, dict) and bool(data.get("problem"))
 
 
 def _named_files(value: object) -> Generator[str]:

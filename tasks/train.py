@@ -7,19 +7,20 @@ from typing import Any
 import numpy as np
 from prefect import get_run_logger, task
 
-from tasks.columns import ROW
 from tasks.cores import CORES, alone
 from tasks.estimators import build, use_cores
 from tasks.keys import library_versions
 from tasks.models import save
 from tasks.problem import TaskKind
-from tasks.records import Features, Model, Trial
+from tasks.records import Artifact, Features, Model, Trial
 from tasks.store import Store
 
 
 @task(task_run_name="train {leaderboard[0].candidate.name}")
-def train(features: Features, leaderboard: tuple[Trial, ...], task_kind: TaskKind, seed: int, store: Store) -> Model:
-    """Fit the first candidate of a leaderboard on all training rows."""
+def train(
+    features: Features, rows: Artifact, leaderboard: tuple[Trial, ...], task_kind: TaskKind, seed: int, store: Store
+) -> Model:
+    """Fit the first candidate of a leaderboard on all training rows: ``features`` are those of ``rows``."""
     logger = get_run_logger()
     candidate = leaderboard[0].candidate
     logger.info("Fitting %s on %s training rows.", candidate.name, f"{features.train.rows:,}")
@@ -36,7 +37,7 @@ def train(features: Features, leaderboard: tuple[Trial, ...], task_kind: TaskKin
         columns=features.columns,
         classes=tuple(np.asarray(getattr(estimator, "classes_", ())).tolist()),
         leaderboard=leaderboard,
-        trained_on=store.keep_table(store.table(features.train, [ROW]), "trained_on"),
+        trained_on=rows,
         libraries=library_versions(),
         seed=seed,
     )

@@ -11,9 +11,10 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from prefect import get_run_logger, task
+from pydantic import Field
 
 from tasks.errors import DataRefused, ProblemError
 from tasks.keys import source_digest
@@ -31,7 +32,7 @@ EXAMPLES = 5
 class Suite(Declared):
     """Where a problem's expectations stand, and the digest of their source."""
 
-    path: str
+    path: Annotated[str, Field(exclude=True)]  # a suite that moves is the same suite
     digest: str
 
 

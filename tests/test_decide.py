@@ -36,7 +36,7 @@ def against(change, half_width, metric="rmse", champion=50.0, **changes):
 
 def unreadable():
     return against(0.0, 0.0).model_copy(
-        update={"champion": None, "difference": None, "champion_problem": "version 4 cannot predict these rows: torn"}
+        update={"champion": None, "difference": None, "problem": "version 4 cannot be judged on these rows: torn"}
     )
 
 
@@ -56,7 +56,7 @@ CASES = {
     "worse to the margin": (against(0.0, 1.0), GATE, None),
     "clearly worse": (against(5.0, 1.0), GATE, "worse"),
     "surely worse, perhaps by more than the margin": (against(1.0, 0.5), GATE, "worse"),
-    "surely worse, but within the margin": (against(0.5, 0.4), GATE, None),
+    "surely worse, though within the margin": (against(0.5, 0.4), GATE, "worse"),
     "cannot tell": (against(0.0, 3.0), GATE, "cannot tell"),
     "probably better, but cannot tell": (against(-1.0, 3.0), GATE, "cannot tell"),
     "identical models": (against(0.0, 0.0), GATE, None),
@@ -109,7 +109,7 @@ def test_the_reason_has_the_figures():
     )
     assert judge(against(5.0, 1.0), GATE).reason == (
         "not worse than production: +5.00 [+4.00, +6.00] against version 4, "
-        "required 95% sure to be worse by at most 1.000 (2.0%)."
+        "required not surely worse, and by at most 1.000 (2.0%) at 95%."
     )
 
 

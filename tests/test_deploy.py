@@ -25,7 +25,7 @@ COLUMNS = FeatureSet(target="y", roles={"x": "numeric"}, derived={})
 
 def rows(start, count):
     x = np.arange(start, start + count)
-    return pd.DataFrame({"x": x % 7.0, "y": x % 7.0 + 0.1 * np.sin(x), ROW: x.astype("uint64")})
+    return pd.DataFrame({"number": x, "x": x % 7.0, "y": x % 7.0 + 0.1 * np.sin(x), ROW: x.astype("uint64")})
 
 
 def kept(store, frame, kind):
@@ -36,15 +36,16 @@ def kept(store, frame, kind):
 def draft(store):
     """Give a version of a small forest, judged on 30 rows, not yet registered."""
     candidate = Candidate(name="forest", estimator="RandomForestRegressor", parameters={"n_estimators": 5})
+    known = kept(store, rows(0, 60), "train")
     given = Features(train=kept(store, features(rows(0, 60), COLUMNS), "features"), columns=COLUMNS)
     trials = (Trial(candidate=candidate, metric="rmse", fold_scores=(1.0,)),)
-    model = train.fn(given, trials, "regression", 7, store)
+    model = train.fn(given, known, trials, "regression", 7, store)
     test = kept(store, rows(100, 30), "test")
     return Version(
         number=0,
         key="k",
         model=model,
-        scores=evaluate.fn(model, None, test, "rmse", 0.95, 7, store),
+        scores=evaluate.fn(model, None, test, ("number",), "rmse", 0.95, 7, store),
         verdict=Verdict(promote=True, rules=(), reason="The first version."),
         snapshot=Snapshot(data=test, origin="here"),
         test=test,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import ProblemError
+from tasks.errors import ProblemError, StoreError
 from tasks.records import Artifact, File, Interval, Model, Scores, Snapshot, Verdict, Version
 from tasks.registry import Registry
 from tasks.store import Store
@@ -14,7 +14,7 @@ from tasks.store import Store
 NOTHING = Artifact(file=File(path="x", sha256="0" * 64, size=1), rows=1, columns=())
 
 
-def draft(key="a", *, promote=True, files=None, day=1) -> Version:
+def draft(key="a", *, promote=True, files=None, day=1, judged_against=None, cause="worse") -> Version:
     model = Model.model_validate(
         {
             "candidate": {"name": "ridge", "estimator": "Ridge"},
@@ -32,8 +32,16 @@ def draft(key="a", *, promote=True, files=None, day=1) -> Version:
         number=0,
         key=key,
         model=model,
-        scores=Scores(metric="rmse", confidence=0.95, rows=9, excluded_rows=0, challenger=ours, predictions=NOTHING),
-        verdict=Verdict(promote=promote, cause=None if promote else "worse", rules=(), reason=f"Because of {key}."),
+        scores=Scores(
+            metric="rmse",
+            confidence=0.95,
+            rows=9,
+            excluded_rows=0,
+            challenger=ours,
+            champion_version=judged_against,
+            predictions=NOTHING,
+        ),
+        verdict=Verdict(promote=promote, cause=None if promote else cause, rules=(), reason=f"Because of {key}."),
         snapshot=Snapshot(data=NOTHING, origin="here"),
         test=NOTHING,
         problem_digest="p",
@@ -214,11 +222,26 @@ def test_settled_is_held_or_deployed(registry):
     registry.promote(version, None)
     assert registry.settled("a") == version
     assert registry.settled("b") is None
-    held = registry.register(draft("b", promote=False))
+    held = registry.register(draft("b", promote=False, judged_against=1))
     assert registry.settled("b") == held
+    registry.register(draft("d", promote=False, judged_against=1, cause="champion unreadable"))
+    assert registry.settled("d") is None  # the champion may be restored by now
     in_production(registry, "c")
     registry.rollback()
-    assert registry.settled("c").number == 3  # rolled back: not promoted again by the next run
+    assert registry.settled("c").number == 4  # rolled back: not promoted again by the next run
+    assert registry.settled("b") == held
+    in_production(registry, "e")
+    assert registry.settled("b") is None  # it was held against another champion than this one
+
+
+def test_rollback_to_a_version_whose_files_are_damaged_is_refused(registry, store, tmp_path):
+    files = kept(store, tmp_path, b"one")
+    registry.promote(registry.register(draft("a", files=files)), None)
+    registry.promote(registry.register(draft("b")), 1)
+    store.path(next(iter(files.values()))).write_bytes(b"two")
+    with pytest.raises(StoreError, match="was changed after it was written"):
+        registry.rollback()
+    assert registry.deployment().version == 2
 
 
 def kept(store, tmp_path, content):
@@ -256,7 +279,7 @@ def test_a_champion_without_a_network_is_not_served_by_an_older_one(registry, st
     registry.project()
     registry.promote(registry.register(draft("forest")), 1)
     registry.project()
-    assert 2 not in served(store)
+    assert served(store) == {}
 
 
 def test_two_problems_of_one_store_do_not_meet(tmp_path):

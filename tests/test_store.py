@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -301,6 +302,26 @@ def test_a_result_of_two_files_needs_both(store, tmp_path):
     store.path(files[1]).unlink()
     store.discard_untrusted_result("key", OURS)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("kind", ["Trial", "Scores"])
+def test_a_result_that_tells_of_a_problem_is_removed(store, kind):
+    path = result(store, {"record": kind, "data": {"problem": None}})
+    store.discard_untrusted_result("key", OURS)
+    assert path.exists()
+    path = result(store, {"record": kind, "data": {"problem": "memory ran out"}})
+    store.discard_untrusted_result("key", OURS)
+    assert not path.exists()
+
+
+def test_only_old_scratch_is_swept(store):
+    with store.scratch() as fresh:
+        old = fresh.parent / "killed"
+        old.mkdir()
+        os.utime(old, (0, 0))
+        store.sweep()
+        assert fresh.is_dir()
+        assert not old.exists()
 
 
 # Projections.

@@ -33,10 +33,10 @@ def test_the_first_of_the_leaderboard_is_fitted_on_all_training_rows(given, stor
         Candidate(name="neighbour", estimator="KNeighborsClassifier", parameters={"n_neighbors": 1}),
         Candidate(name="dummy", estimator="DummyClassifier"),
     )
-    model = train.fn(given, trials, "classification", 7, store)
+    model = train.fn(given, given.train, trials, "classification", 7, store)
     assert (model.candidate.name, model.leaderboard, model.seed) == ("neighbour", trials, 7)
     assert model.classes == ("frog", "newt")
-    assert store.table(model.trained_on).to_pydict() == {ROW: ROWS[ROW].tolist()}
+    assert model.trained_on == given.train
     # The nearest neighbour of a training row is itself, so every row was learnt.
     assert load(model, store).predict(ROWS[["x"]]).values.tolist() == ROWS["kind"].tolist()
     assert set(model.files) == {"model.skops"}
@@ -45,11 +45,13 @@ def test_the_first_of_the_leaderboard_is_fitted_on_all_training_rows(given, stor
 
 def test_the_same_work_predicts_the_same(given, store):
     trials = leaderboard(Candidate(name="forest", estimator="RandomForestClassifier", parameters={"n_estimators": 9}))
-    first, second = (load(train.fn(given, trials, "classification", 7, store), store).predict(ROWS) for _ in range(2))
+    first, second = (
+        load(train.fn(given, given.train, trials, "classification", 7, store), store).predict(ROWS) for _ in range(2)
+    )
     np.testing.assert_array_equal(first.probabilities, second.probabilities)
 
 
 def test_a_stored_model_predicts_on_one_thread(given, store):
     trials = leaderboard(Candidate(name="forest", estimator="RandomForestClassifier", parameters={"n_estimators": 9}))
-    loaded = load(train.fn(given, trials, "classification", 7, store), store)
+    loaded = load(train.fn(given, given.train, trials, "classification", 7, store), store)
     assert loaded.estimator.steps[-1][1].n_jobs is None

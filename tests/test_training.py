@@ -83,7 +83,7 @@ def test_every_table_between_the_steps_is_parquet_named_by_its_content(train: Tr
     train()
     store = registry(project).store
     kinds = {path.parent.name: path for path in (store.folder / "artifacts").glob("*/*.parquet")}
-    assert set(kinds) == {"raw", "train", "test", "features", "trained_on", "predictions"}
+    assert set(kinds) == {"raw", "train", "test", "features", "predictions"}
     version = registry(project).version(1)
     rows = store.table(version.test).to_pandas()
     assert len(rows) == version.scores.rows == 36
