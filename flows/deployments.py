@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from flows.local_server import running, start, ui_url, use_server
-from tasks.errors import SalamanderError
+from tasks.errors import ProblemError, SalamanderError
 from tasks.problem import Problem, load_problem, problem_names
 
 WORK_POOL = "salamander"
@@ -50,12 +50,18 @@ def bring_up(project: Path, store: str | None = None) -> dict[str, Any]:
 
     Raises
     ------
+    ProblemError
+        The project has a `prefect.yaml` of its own, which is not overwritten.
     SalamanderError
         Prefect did not accept the deployments: in its own words.
     """
-    text, path = prefect_yaml(project, store), project / "prefect.yaml"
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
+    path = project / "prefect.yaml"
+    if path.exists() and not path.read_text(encoding="utf-8").startswith(HEADER):
+        raise ProblemError(
+            f"{path} was not written by salamander and stays as it is; rename it, and deploy what it says with "
+            "prefect deploy --all --prefect-file NAME."
+        )
+    path.write_text(prefect_yaml(project, store), encoding="utf-8")
     api = use_server()
     _prefect(project, "work-pool", "create", WORK_POOL, "--type", "process", "--overwrite")
     _prefect(project, "--no-prompt", "deploy", "--all")

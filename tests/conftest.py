@@ -70,8 +70,10 @@ def pytest_configure() -> None:
 
 
 def _stop_server() -> None:
-    if started := sys.modules.get("flows.local_server"):
-        started.stop("server")
+    if "prefect.context" in sys.modules:  # else no server was started, and it is too late to import it
+        from flows.local_server import stop
+
+        stop("server")
     shutil.rmtree(os.environ["PREFECT_HOME"])
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.deployments import prefect_yaml
+from flows.deployments import bring_up, prefect_yaml
+from tasks.errors import ProblemError
 
 ROOT = Path(__file__).parent.parent
 
@@ -27,6 +28,14 @@ def test_a_deployment_has_the_problems_schedule_one_run_at_a_time_and_a_process_
     assert deployment["schedules"] == [{"cron": "5 4 * * 0", "timezone": "Asia/Tokyo"}]
     assert deployment["concurrency_limit"]["limit"] == 1
     assert deployment["tags"] == ["wine"]
+
+
+def test_a_prefect_yaml_that_is_not_ours_is_not_overwritten(project: Path) -> None:
+    own = project / "prefect.yaml"
+    own.write_text("name: mine\n")
+    with pytest.raises(ProblemError, match="was not written by salamander and stays as it is"):
+        bring_up(project)
+    assert own.read_text() == "name: mine\n"
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 import tomllib
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -116,6 +117,17 @@ def test_every_command_that_the_readme_shows_runs(server: str, tmp_path: Path) -
             path.write_text(path.read_text().replace("C = 10.0", "C = 9.0"))
             salamander(tmp_path, "train", "digits")
         salamander(tmp_path, *words)
+
+
+def test_the_problem_that_the_readme_declares_is_right(tmp_path: Path) -> None:
+    blocks = dict(re.findall(r"```(toml|python)\n(.*?)```", README, re.DOTALL))
+    (tmp_path / "data" / "wine").mkdir(parents=True)
+    (tmp_path / "expectations").mkdir()
+    declared = textwrap.dedent(blocks["toml"]).replace('"..."', f'"{"0" * 64}"')
+    (tmp_path / "data" / "wine" / "problem.toml").write_text(declared)
+    (tmp_path / "expectations" / "wine.py").write_text(textwrap.dedent(blocks["python"]))
+    assert load_problem("wine", tmp_path).target == "grower"
+    assert load_expectations(find_suite("wine", tmp_path))
 
 
 def salamander(project: Path, *words: str) -> None:

@@ -4,7 +4,7 @@ from sklearn import metrics as sklearn_metrics
 
 from tasks.metrics import METRICS, figure, mean_and_deviation
 from tasks.models import Prediction
-from tasks.problem import METRICS as METRICS_OF_TASKS
+from tasks.problem import METRICS_OF as METRICS_OF_TASKS
 
 RNG = np.random.default_rng(0)
 TARGET = RNG.uniform(1, 10, 200)
