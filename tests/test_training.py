@@ -100,7 +100,7 @@ def test_data_that_breaks_an_expectation_is_refused_and_production_stays(
     assert [finding.severity for finding in run.findings] == ["critical"]
     assert run.findings[0].unexpected_rows == 22
     assert "Per cent; wine has 11 to 15." in shown
-    assert "version 1 is still in production" in shown
+    assert "Version 1 is in production; this run has not changed that." in shown
     assert "Traceback" not in shown
     assert run.docs is not None
     assert Path(run.docs).is_file()
