@@ -57,9 +57,9 @@ class Registry:
 
     def settled(self, key: str) -> Version | None:
         """Give the version that a finished run of the same key made: deployed, or held against the present champion."""
-        current = self.deployment()
-        champion = current.version if current else None
-        deployed = {deployment.version for deployment in self.deployments()}
+        history = self.deployments()
+        champion = history[-1].version if history else None
+        deployed = {deployment.version for deployment in history}
 
         def final(version: Version) -> bool:
             if version.number in deployed:
@@ -135,8 +135,9 @@ class Registry:
                 f"{self.store.problem} cannot go back to version {to}: allowed are versions that were in production "
                 f"before and are not now: {allowed}."
             )
-        self.check_files(self.version(to))
-        moved = self._deploy(current, self.version(to), "rollback", f"Rolled back from version {current.version}.")
+        target = self.version(to)
+        self.check_files(target)
+        moved = self._deploy(current, target, "rollback", f"Rolled back from version {current.version}.")
         if moved is None:
             raise StoreError(
                 f"The champion of {self.store.problem} was changed by another run just now; look and try again."
