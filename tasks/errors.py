@@ -15,6 +15,10 @@ class StoreError(SalamanderError):
     """A stored file is missing, altered or cannot be written."""
 
 
+class NetworkError(SalamanderError):
+    """A server did not answer as it should; worth another try."""
+
+
 class ProblemError(SalamanderError):
     """The problem's declaration or the command line is wrong."""
 

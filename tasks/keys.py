@@ -69,7 +69,7 @@ def library_versions() -> dict[str, str]:
 @cache
 def code_digest() -> str:
     """Give the digest of the source of `tasks/`: a comment or a docstring does not change it, a statement does."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
     return digest([[path.name, source_digest(path.read_text(encoding="utf-8"))] for path in sources])
 
 

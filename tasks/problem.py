@@ -6,19 +6,18 @@ value and what is allowed. Heavy libraries are not needed to read a problem, so 
 
 from __future__ import annotations
 
+import re
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
     Field,
+    PlainValidator,
     StringConstraints,
     ValidationError,
     model_validator,
@@ -26,6 +25,7 @@ from pydantic import (
 
 from tasks.errors import ProblemError
 from tasks.sentences import listed, meant, mistakes
+from tasks.sources import Declared, Source
 
 TaskKind = Literal["classification", "regression"]
 MetricName = Literal["accuracy", "log_loss", "rmse", "mae", "mape"]
@@ -55,6 +55,7 @@ ESTIMATORS: dict[TaskKind, dict[str, str]] = {
         "MLPClassifier": "sklearn.neural_network",
         "ConvolutionalNetworkClassifier": "tasks.networks",
         "WideAndDeepClassifier": "tasks.networks",
+        "TextNetworkClassifier": "tasks.text_networks",
     },
     "regression": {
         "DummyRegressor": "sklearn.dummy",
@@ -62,6 +63,7 @@ ESTIMATORS: dict[TaskKind, dict[str, str]] = {
         "Ridge": "sklearn.linear_model",
         "Lasso": "sklearn.linear_model",
         "ElasticNet": "sklearn.linear_model",
+        "HuberRegressor": "sklearn.linear_model",
         "SGDRegressor": "sklearn.linear_model",
         "KNeighborsRegressor": "sklearn.neighbors",
         "SVR": "sklearn.svm",
@@ -73,74 +75,144 @@ ESTIMATORS: dict[TaskKind, dict[str, str]] = {
         "HistGradientBoostingRegressor": "sklearn.ensemble",
         "MLPRegressor": "sklearn.neural_network",
         "WideAndDeepRegressor": "tasks.networks",
+        "ColumnForecast": "tasks.forecasts",
     },
 }
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
-Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Scalar = str | int | float | bool | None
 
 
-class Declared(BaseModel):
-    """Frozen, and nothing unknown is let in."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class BundledSource(Declared):
-    """A data set that comes with scikit-learn: no network."""
-
-    kind: Literal["bundled"]
-    name: Literal["breast_cancer", "diabetes", "digits", "iris", "wine"]
-
-    @property
-    def pinned(self) -> bool:
-        """Whether the data cannot change, so that what was fetched once need not be fetched again."""
-        return True
+def _size(value: Any) -> float | str:
+    if isinstance(value, float) and 0 < value < 1:
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[1-9]\d{0,5} (hour|day|week|month|year)s?", value):
+        return value
+    raise ValueError("a share between 0 and 1 is needed, or with kind = 'time' a period such as '90 days'")
 
 
-class UrlSource(Declared):
-    """A file at a public address: CSV or Parquet, plain or inside a tar or zip archive, pinned by its sha256."""
-
-    kind: Literal["url"]
-    url: Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
-    sha256: Digest | None = None
-    member: str | None = None
-    largest_bytes: Annotated[int, Field(gt=0)] = 2**30
-
-    @property
-    def pinned(self) -> bool:
-        """Whether the digest of the file is declared."""
-        return self.sha256 is not None
-
-
-Source = Annotated[BundledSource | UrlSource, Discriminator("kind")]
+Size = Annotated[float | str, PlainValidator(_size)]
 
 
 class Columns(Declared):
-    """Which columns are not features, and the roles that the types of the data do not tell."""
+    """Which columns are not features, and the roles that the types of the data do not tell.
+
+    ``text`` are columns of many words each, told apart by the words in them. Derived columns may be listed too.
+    """
 
     drop: tuple[str, ...] = ()
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_role_each(self) -> Columns:
+        listed_names = [*self.drop, *self.numeric, *self.categorical, *self.text]
+        if twice := [name for name in dict.fromkeys(listed_names) if listed_names.count(name) > 1]:
+            raise ValueError(f"{twice[0]!r} is listed twice; a column has one role, or is dropped")
+        return self
+
+
+Statistic = Literal["mean", "min", "max", "std", "median"]
+
+
+class History(Declared):
+    """What was known before each row, given to it as columns, so that a series can be forecast.
+
+    Rows stand in the order of the column ``order`` (numbers, dates or ISO 8601 text), in a series of its own for each
+    value of the columns ``by``. For each column of ``of``, ``lags`` gives the value so many rows before
+    (``temperature_lag_1``) and ``rolling`` the ``statistics`` of so many rows before (``temperature_mean_7``).
+    """
+
+    order: str
+    of: Annotated[tuple[str, ...], Field(min_length=1)]
+    by: tuple[str, ...] = ()
+    lags: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    rolling: tuple[Annotated[int, Field(ge=2)], ...] = ()
+    statistics: Annotated[tuple[Statistic, ...], Field(min_length=1)] = ("mean",)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_column(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: (each,) if key in {"of", "by"} and isinstance(each, str) else each for key, each in value.items()
+            }
+        return value
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> History:
+        if not self.columns:
+            raise ValueError("lags = [1, 7] or rolling = [7] is needed: how many rows to look back")
+        if twice := sorted({name for name in self.columns if self.columns.count(name) > 1}):
+            raise ValueError(f"{twice[0]!r} would be made twice; each number and each name may stand once")
+        if self.order in (*self.by, *self.of):
+            raise ValueError(f"order = {self.order!r} cannot be in by or of too")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns that are added, in order."""
+        return tuple(
+            f"{of}_{name}"
+            for of in self.of
+            for name in (
+                *(f"lag_{lag}" for lag in self.lags),
+                *(f"{statistic}_{rows}" for rows in self.rolling for statistic in self.statistics),
+            )
+        )
 
 
 class SplitRule(Declared):
-    """How rows are divided: by the hash of their identity within each stratum, or as scikit-learn shuffles them."""
+    """How rows are divided; cross-validation follows the same rule.
 
-    kind: Literal["hash", "shuffle"] = "hash"
-    test_size: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    ``hash``: by the hash of identity within each stratum. ``group``: the same, but all rows equal in the columns ``by``
+    stay on one side. ``time``: by the column ``by``, the newest rows are the test rows. ``shuffle``: as scikit-learn's
+    `StratifiedShuffleSplit`.
+
+    ``test_size`` and ``validation_size`` are shares of the rows; for ``time`` they may be periods such as ``"90 days"``
+    or ``"2 years"``. Where ``validation_size`` is given, candidates are compared on those rows instead of on folds.
+    """
+
+    kind: Literal["hash", "group", "time", "shuffle"] = "hash"
+    by: tuple[str, ...] = ()
+    test_size: Size = 0.2
+    validation_size: Size | None = None
     stratify: str | None = None
     bins: tuple[float, ...] = ()
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_column(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("by"), str):
+            return {**value, "by": (value["by"],)}
+        return value
+
     @model_validator(mode="after")
-    def _bins_belong_to_a_column(self) -> SplitRule:
+    def _parts_fit_together(self) -> SplitRule:
         if self.bins and self.stratify is None:
             raise ValueError("bins cut the column named by stratify, which is missing")
         if list(self.bins) != sorted(set(self.bins)):
             raise ValueError(f"bins must rise, but are {list(self.bins)}")
+        if self.kind in {"group", "time"} and not self.by:
+            raise ValueError(f"kind = {self.kind!r} needs by = '...', the column that it divides by")
+        if self.kind in {"hash", "shuffle"} and self.by:
+            raise ValueError(f"by does not fit kind = {self.kind!r}; it belongs to kind = 'group' or 'time'")
+        if self.kind == "time" and (len(self.by) > 1 or self.stratify):
+            raise ValueError("kind = 'time' divides by one column alone, without stratify")
+        sizes = [size for size in (self.test_size, self.validation_size) if size is not None]
+        if self.kind != "time" and any(isinstance(size, str) for size in sizes):
+            raise ValueError("a period such as '90 days' fits kind = 'time' only; otherwise a share between 0 and 1")
+        if sum(size for size in sizes if isinstance(size, float)) >= 1:
+            raise ValueError("test_size and validation_size leave nothing to train on")
         return self
+
+
+class Quarantine(Declared):
+    """Which share of the rows, of the table and of its newest part, may break expectations of single rows."""
+
+    budget: Annotated[float, Field(ge=0, lt=1)] = 0.01
 
 
 class CrossValidation(Declared):
@@ -153,12 +225,14 @@ class Candidate(Declared):
     """An estimator that is tried: its name on the leaderboard, its class and the parameters that are not defaults.
 
     ``scale`` says how numbers are scaled before it; by default they are standardised where the estimator needs it.
+    ``text`` are the settings of scikit-learn's `TfidfVectorizer`, which turns columns of the role text into numbers.
     """
 
     name: Name
     estimator: str
     scale: Literal["standard", "minmax", "none"] | None = None
-    parameters: dict[str, Scalar | tuple[Scalar, ...]] = {}
+    parameters: dict[str, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
+    text: dict[str, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
 
 
 class Gate(Declared):
@@ -205,7 +279,9 @@ class Problem(Declared):
     source: Source
     identity: tuple[str, ...] = ()
     columns: Columns = Columns()
-    derived: dict[str, str] = {}
+    history: History | None = None
+    derived: dict[str, str] = Field(default_factory=dict)
+    quarantine: Quarantine = Quarantine()
     split: SplitRule = SplitRule()
     cross_validation: CrossValidation = CrossValidation()
     metric: MetricName | None = None
@@ -228,6 +304,15 @@ class Problem(Declared):
         floor, ceiling = ("at_least", "at_most") if self.judged_by in GREATER_IS_BETTER else ("at_most", "at_least")
         if getattr(self.gate, ceiling) is not None:
             raise ValueError(f"gate.{ceiling} does not fit metric = {self.judged_by!r}; use gate.{floor}")
+        if self.history and not self.identity:
+            raise ValueError(
+                "history needs identity = [...], the columns that make a row the same row (its moment, and its series)"
+            )
+        if self.source.mode == "append" and not self.identity:
+            raise ValueError(
+                "source.mode = 'append' needs identity = [...], the columns that make a row the same row; without it "
+                "a row would replace another that merely has equal values"
+            )
         names = [candidate.name for candidate in self.candidates]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"candidates.name = {twice[0]!r} stands twice; each candidate needs a name of its own")
@@ -237,7 +322,8 @@ class Problem(Declared):
                     f"candidates.estimator = {candidate.estimator!r} is not known for task = {self.task!r}"
                     f"{meant(candidate.estimator, allowed)}; allowed: {listed(allowed)}"
                 )
-        if self.target in (*self.columns.drop, *self.columns.numeric, *self.columns.categorical):
+        columns = self.columns
+        if self.target in (*columns.drop, *columns.numeric, *columns.categorical, *columns.text):
             raise ValueError(f"target = {self.target!r} is listed in columns too; the target is never a feature")
         return self
 

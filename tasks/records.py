@@ -10,16 +10,17 @@ A record read from a file becomes one of the types of this module or an error, n
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tasks.problem import Candidate, Declared, MetricName, TaskKind
+from tasks.problem import Candidate, MetricName, TaskKind
+from tasks.sources import Declared
 
 SCHEMA_VERSION = 1
 
-Role = Literal["numeric", "categorical"]
-Outcome = Literal["promoted", "held", "nothing new", "refused", "failed"]
+Role = Literal["numeric", "categorical", "text"]
+Outcome = Literal["promoted", "held", "nothing new", "accepted", "evaluated", "predicted", "refused", "failed"]
 Cause = Literal["worse", "cannot tell", "rule broken", "champion changed", "champion unreadable", "not deployed"]
 
 
@@ -57,11 +58,57 @@ class Artifact(Record):
         return tuple(column.name for column in self.columns)
 
 
-class Snapshot(Record):
-    """Raw data as fetched, and where it came from."""
+class Table(Record):
+    """The rows of Parquet parts, in their order, less those that are left out; all parts have the same columns.
 
-    data: Artifact
+    A row's position counts the rows of all parts from 0. ``left_out`` is a table of one column, ``position``, rising.
+    """
+
+    parts: Annotated[tuple[Artifact, ...], Field(min_length=1)]
+    left_out: Artifact | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_part(cls, value: Any) -> Any:
+        """Take an artifact as a table of one part, as the first versions of the store recorded it."""
+        if isinstance(value, Artifact):
+            return {"parts": (value,)}
+        return {"parts": (value,)} if isinstance(value, dict) and "file" in value else value
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are, without those that are left out."""
+        return sum(part.rows for part in self.parts) - (self.left_out.rows if self.left_out else 0)
+
+    def rows_before(self, part: int) -> int:
+        """Give how many rows stand in the parts before one, those left out included: the position of its first row."""
+        return sum(each.rows for each in self.parts[:part])
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns, in order."""
+        return self.parts[0].columns
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+        return self.parts[0].names
+
+
+class Snapshot(Record):
+    """Raw data as fetched (and, where it grows, as it was before), and where it came from.
+
+    ``watermark`` is where the next fetch goes on, ``watermark_of`` the digest of the query that it belongs to;
+    ``ignored`` are new columns that nobody has accepted yet. ``added_to``, of a table that grows, is the digest of the
+    one that the rows were added to.
+    """
+
+    data: Table
     origin: str
+    watermark: str | None = None
+    watermark_of: str | None = None
+    ignored: tuple[Column, ...] = ()
+    added_to: str | None = None
 
 
 class Finding(Record):
@@ -77,27 +124,71 @@ class Finding(Record):
 
 
 class Validated(Record):
-    """A snapshot with the evidence that it met every critical expectation."""
+    """A snapshot's rows without those in quarantine, with the evidence that they met every critical expectation.
 
-    data: Artifact
+    ``quarantine`` holds the rows that were set aside, with their position, the hash of their identity and the reasons.
+    """
+
+    data: Table
     expectations: int
     warnings: tuple[Finding, ...] = ()
+    quarantine: Artifact | None = None
+
+
+class Changes(Record):
+    """How the rows of a table differ from those before: rows are the same row where their identity is equal.
+
+    ``new_classes`` are values of a classification's target that did not occur before.
+    """
+
+    added: int
+    changed: int
+    gone: int
+    new_classes: tuple[str, ...] = ()
+
+
+class SnapshotEntry(Record):
+    """A numbered line in the history of a problem's data: what came, and whether it was accepted. Written once."""
+
+    number: int
+    snapshot: Snapshot
+    outcome: Literal["accepted", "refused"]
+    sentence: str
+    validated: Validated | None = None
+    quarantine: Artifact | None = None
+    changes: Changes
+    at: datetime
+
+    @property
+    def rows(self) -> Validated:
+        """The rows that were accepted; a refused entry has none."""
+        if self.validated is None:
+            raise ValueError(f"snapshot {self.number} was refused")
+        return self.validated
 
 
 class Stratum(Record):
-    """How many rows of a stratum went to each side."""
+    """How many rows of a stratum went to each part."""
 
     name: str
     train: int
     test: int
+    validation: int = 0
 
 
 class Split(Record):
-    """Training and test rows: the validated columns and the hash of each row's identity."""
+    """Training and test rows: the validated columns and the hash of each row's identity.
+
+    Rows equal in the columns ``unit`` belong together. Training rows, among them those of a validation part, also tell
+    the fold in which they are held out, of ``folds``; if ``forward``, only rows of earlier folds are trained on then.
+    """
 
     train: Artifact
     test: Artifact
     strata: tuple[Stratum, ...]
+    unit: tuple[str, ...]
+    folds: int
+    forward: bool = False
 
 
 class FeatureSet(Record):
@@ -109,10 +200,12 @@ class FeatureSet(Record):
 
 
 class Features(Record):
-    """The training rows with their derived columns, ready for a pipeline."""
+    """The training rows with their derived columns, ready for a pipeline, and their ``folds`` as `Split` has them."""
 
     train: Artifact
     columns: FeatureSet
+    folds: int
+    forward: bool = False
 
 
 class Trial(Record):
@@ -227,6 +320,15 @@ class Deployment(Record):
     at: datetime
 
 
+class Correction(Record):
+    """Corrected rows that replace quarantined ones: the table's columns and the hash of what each replaces."""
+
+    number: int
+    rows: Artifact
+    by: str
+    at: datetime
+
+
 class RunRecord(Record):
     """How a run ended: the outcome in one word, its cause, and a sentence for a person."""
 
@@ -239,6 +341,7 @@ class RunRecord(Record):
     exit_code: int = 0
     findings: tuple[Finding, ...] = ()
     docs: str | None = None
+    scores: Scores | None = None
     run: str | None = None
     started: datetime
     seconds: float

@@ -44,7 +44,7 @@ def _deepest(details: list[ErrorDetails]) -> list[ErrorDetails]:
     found: dict[tuple[int | str, ...], ErrorDetails] = {}
     for detail in details:
         location = detail["loc"]
-        if location[:1] == ("candidates",) and location[2:3] == ("parameters",) and len(location) > 4:
+        if location[:1] == ("candidates",) and location[2:3] in {("parameters",), ("text",)} and len(location) > 4:
             location = location[:4]  # what follows are the kinds of value that were tried
             found.setdefault(location, {**detail, "loc": location, "type": "scalar"})
         found.setdefault(location, detail)
@@ -88,7 +88,9 @@ def _allowed_keys(location: tuple[int | str, ...], declared: Mapping[str, Any], 
             members = list(_union_members(model.model_fields[part].annotation))
             kind = declared["source"].get("kind") if part == "source" else None
             model = next(m for m in members if kind is None or get_args(m.model_fields["kind"].annotation)[0] == kind)
-    return [name for name in model.model_fields if name != "name" or model is not top]
+    inherited = {name for kind in model.__mro__[1:] for name in getattr(kind, "model_fields", {})}
+    names = sorted(model.model_fields, key=inherited.__contains__)  # a kind's own keys come first
+    return [name for name in names if name != "name" or model is not top]
 
 
 def _union_members(annotation: Any) -> Iterator[type[BaseModel]]:

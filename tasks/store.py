@@ -16,7 +16,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -24,13 +24,17 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from tasks.errors import ProblemError, StoreError
-from tasks.records import Artifact, Column, File, Record
+from tasks.records import Artifact, Column, File, Record, Table
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 R = TypeVar("R", bound=Record)
 DAY_SECONDS = 86_400
+ROW_GROUP, BATCH = 2**18, 2**17
+POSITION = "position"
 
 
 class Store:
@@ -103,25 +107,100 @@ class Store:
             )
         return path
 
-    def keep_table(self, table: pa.Table, kind: str) -> Artifact:
-        """Write a table as Parquet (zstd) under ``artifacts/<kind>/`` and give its record.
+    # Tables: Parquet, written and read batch by batch, so that memory need not grow with the rows.
 
-        Equal tables give equal bytes under the same versions of the libraries: no clock and no pandas metadata goes in.
+    def keep_batches(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch], kind: str) -> Artifact:
+        """Write batches as one Parquet file (zstd) under ``artifacts/<kind>/`` and give its record.
+
+        Equal rows give equal bytes under the same versions of the libraries, however they are cut into batches: row
+        groups have `ROW_GROUP` rows, and no clock and no pandas metadata goes in.
         """
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
+        schema = schema.remove_metadata()
+        rows, waiting = 0, schema.empty_table()
         with self.scratch() as folder:
             path = folder / "table.parquet"
-            pq.write_table(table.replace_schema_metadata(None), path, compression="zstd")
+            with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+                for batch in batches:
+                    rows += batch.num_rows
+                    waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch.replace_schema_metadata()])])
+                    while waiting.num_rows >= ROW_GROUP:  # in one piece: pages end where the pieces do
+                        writer.write_table(waiting.slice(0, ROW_GROUP).combine_chunks(), row_group_size=ROW_GROUP)
+                        waiting = waiting.slice(ROW_GROUP)
+                if waiting.num_rows or not rows:
+                    writer.write_table(waiting.combine_chunks(), row_group_size=ROW_GROUP)
             file = self.keep(path, f"artifacts/{kind}", ".parquet")
-        columns = tuple(Column(name=field.name, dtype=str(field.type)) for field in table.schema)
-        return Artifact(file=file, rows=table.num_rows, columns=columns)
+        columns = tuple(Column(name=field.name, dtype=str(field.type)) for field in schema)
+        return Artifact(file=file, rows=rows, columns=columns)
 
-    def table(self, artifact: Artifact, columns: list[str] | None = None) -> pa.Table:
-        """Read a kept table, or some of its columns, after checking its digest."""
+    def keep_table(self, table: pa.Table, kind: str) -> Artifact:
+        """Write a table that is in memory; see `keep_batches`."""
+        return self.keep_batches(table.schema, table.to_batches(), kind)
+
+    def batches(self, data: Table | Artifact, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Give the rows of a kept table, or some of its columns, batch by batch, after checking its digests."""
+        import numpy as np
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        return pq.read_table(self.path(artifact.file), columns=columns)
+        names = None if columns is None else list(columns)
+        table = Table.model_validate(data)
+        left_out, start = self.left_out(table), 0
+        for part in table.parts:
+            for batch in pq.ParquetFile(self.path(part.file)).iter_batches(BATCH, columns=names):
+                low, high = np.searchsorted(left_out, [start, start + batch.num_rows])
+                stays = np.ones(batch.num_rows, dtype="bool")
+                stays[left_out[low:high] - start] = False
+                start += batch.num_rows
+                ordered = batch if names is None else batch.select(names)
+                yield ordered if low == high else ordered.filter(pa.array(stays))
+
+    def schema(self, data: Table | Artifact) -> pa.Schema:
+        """Read the types of a kept table's columns, after checking the digest of its first part."""
+        import pyarrow.parquet as pq
+
+        return pq.read_schema(self.path(Table.model_validate(data).parts[0].file))
+
+    def table(self, data: Table | Artifact, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read a kept table, or some of its columns, into memory, after checking its digests."""
+        import pyarrow as pa
+
+        read = list(self.batches(data, columns))
+        schema = self.schema(data)
+        wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+        return pa.Table.from_batches(read, schema=wanted)
+
+    def write_out(self, artifact: Artifact, target: Path) -> None:
+        """Write a kept table outside the store, as `check_output` allows; whole or not at all."""
+        import pyarrow.csv
+        import pyarrow.parquet as pq
+
+        make = pyarrow.csv.CSVWriter if target.suffix == ".csv" else pq.ParquetWriter
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".salamander-") as folder:
+            draft = Path(folder) / target.name
+            with make(draft, self.schema(artifact)) as writer:
+                for batch in self.batches(artifact):
+                    writer.write_batch(batch)
+            draft.replace(target)
+
+    def left_out(self, table: Table) -> NDArray[np.int64]:
+        """Give the positions of the rows that a table leaves out, rising: an array of shape (rows left out,)."""
+        import numpy as np
+
+        if table.left_out is None:
+            return np.array([], dtype="int64")
+        return self.table(table.left_out)[POSITION].to_numpy()
+
+    def without(self, table: Table, positions: NDArray[np.int64]) -> Table:
+        """Give a table that leaves out the rows at these positions as well; see `Table` for what a position is."""
+        import numpy as np
+        import pyarrow as pa
+
+        gone = np.union1d(self.left_out(table), positions.astype("int64"))
+        kept = self.keep_table(pa.table({POSITION: gone}), "left_out") if len(gone) else None
+        return table.model_copy(update={"left_out": kept})
 
     # Records that are created once.
 
@@ -240,6 +319,20 @@ class Store:
             yield folder
         finally:
             shutil.rmtree(folder)
+
+
+def check_output(target: Path) -> None:
+    """Refuse a file that a table cannot be written to.
+
+    Raises
+    ------
+    ProblemError
+        Its folder does not exist, or its name ends with neither .csv nor .parquet.
+    """
+    if target.suffix not in {".csv", ".parquet"}:
+        raise ProblemError(f"{target} is of a kind that is not written; allowed: .csv, .parquet.")
+    if not target.parent.is_dir():
+        raise ProblemError(f"{target} cannot be written: the folder {target.parent} does not exist.")
 
 
 def digest_of(path: Path) -> str:

@@ -17,6 +17,7 @@ SOURCE = '[source]\nkind = "bundled"\nname = "diabetes"\n'
 URL_SOURCE = '[source]\nkind = "url"\nurl = "https://example.org/houses.csv"\n'
 CANDIDATE = '[[candidates]]\nname = "ridge"\nestimator = "Ridge"\n'
 MINIMAL = HEAD + SOURCE + CANDIDATE
+HISTORY = '[history]\norder = "day"\nof = "price"\nlags = [1]\n'
 ALL_ESTIMATORS = ", ".join(ESTIMATORS["regression"])
 
 
@@ -81,7 +82,7 @@ MISTAKES = {
         MINIMAL + "[split]\ntest_siz = 0.2\n",
         [
             "the key 'split.test_siz' is not known (did you mean 'test_size'?)",
-            "allowed: kind, test_size, stratify, bins, seed.",
+            "allowed: kind, by, test_size, validation_size, stratify, bins, seed.",
         ],
     ),
     "misspelt key in gate": (
@@ -103,7 +104,7 @@ MISTAKES = {
         HEAD + URL_SOURCE + 'sha265 = "x"\n' + CANDIDATE,
         [
             "the key 'source.sha265' is not known (did you mean 'sha256'?)",
-            "allowed: kind, url, sha256, member, largest_bytes.",
+            "allowed: kind, url, urls, sha256, mode, smallest_share, format, dialect, arrays, types, member, ",
         ],
     ),
     "misspelt key in schedule": (
@@ -112,15 +113,36 @@ MISTAKES = {
     ),
     "unknown source kind": (
         HEAD + '[source]\nkind = "ftp"\n' + CANDIDATE,
-        ["'source.kind' = 'ftp' is not allowed; allowed: bundled, url."],
+        ["'source.kind' = 'ftp' is not allowed; allowed: bundled, url, files, sql, python."],
     ),
     "unknown bundled data set": (
         HEAD + '[source]\nkind = "bundled"\nname = "irs"\n' + CANDIDATE,
         ["'source.name' = 'irs'", "'breast_cancer', 'diabetes', 'digits', 'iris' or 'wine'"],
     ),
     "wrong type": ('seed = "many"\n' + MINIMAL, ["'seed' = 'many'", "integer"]),
-    "too large": (MINIMAL + "[split]\ntest_size = 1.5\n", ["'split.test_size' = 1.5", "less than 1"]),
+    "too large": (MINIMAL + "[split]\ntest_size = 1.5\n", ["'split.test_size' = 1.5", "a share between 0 and 1"]),
     "text for a list": ('identity = "id"\n' + MINIMAL, ["'identity' = 'id'"]),
+    "history without identity": (MINIMAL + HISTORY, ["history needs identity = [...]"]),
+    "history that looks nowhere": (
+        'identity = ["day"]\n' + MINIMAL + HISTORY.replace("lags = [1]", ""),
+        [": history: lags = [1, 7] or rolling = [7] is needed"],
+    ),
+    "history that looks ahead": (
+        'identity = ["day"]\n' + MINIMAL + HISTORY.replace("[1]", "[1, 0]"),
+        ["'history.lags[2]' = 0 is not allowed: input should be greater than or equal to 1"],
+    ),
+    "history with a lag twice": (
+        'identity = ["day"]\n' + MINIMAL + HISTORY.replace("[1]", "[1, 7, 1]"),
+        ["history: 'price_lag_1' would be made twice"],
+    ),
+    "history of the order itself": (
+        'identity = ["day"]\n' + MINIMAL + HISTORY.replace('"price"', '"day"'),
+        ["history: order = 'day' cannot be in by or of too"],
+    ),
+    "unknown statistic of history": (
+        'identity = ["day"]\n' + MINIMAL + HISTORY + 'statistics = ["average"]\n',
+        ["'history.statistics[1]' = 'average' is not allowed: input should be 'mean', 'min', 'max', 'std' or 'median'"],
+    ),
     "number for a table": ("split = 3\n" + MINIMAL, ["'split' = 3"]),
     "number for the source": ("source = 3\n" + HEAD + CANDIDATE, ["'source' = 3"]),
     "table for a parameter": (
@@ -187,6 +209,50 @@ MISTAKES = {
         HEAD + '[source]\nkind = "url"\nurl = "file:///etc/passwd"\n' + CANDIDATE,
         ["'source.url' = 'file:///etc/passwd'"],
     ),
+    "password in an address": (
+        HEAD + '[source]\nkind = "sql"\nurl = "postgresql://me:secret@db/sales"\nquery = "select 1"\n' + CANDIDATE,
+        ["'source.url'", "a password does not belong in a problem file; write ${NAME}"],
+    ),
+    "misspelt key in a dialect": (
+        HEAD + URL_SOURCE + 'dialect = { seperator = ";" }\n' + CANDIDATE,
+        ["the key 'source.dialect.seperator' is not known (did you mean 'separator'?)", "allowed: separator, quote, "],
+    ),
+    "one address and many": (
+        HEAD + URL_SOURCE + 'urls = ["https://example.org/b.csv"]\n' + CANDIDATE,
+        ["source: either url = '...' or urls = ['...', '...'] is needed"],
+    ),
+    "a pin for many addresses": (
+        HEAD + f'[source]\nkind = "url"\nurls = ["https://example.org/b.csv"]\nsha256 = "{"0" * 64}"\n' + CANDIDATE,
+        ["source: sha256 pins one url, not a list of urls"],
+    ),
+    "a watermark without growth": (
+        HEAD + '[source]\nkind = "sql"\nurl = "sqlite:///a.db"\nquery = "select 1"\nwatermark = "at"\n' + CANDIDATE,
+        ["source: watermark fetches new rows only, which needs mode = 'append'"],
+    ),
+    "growth without identity": (
+        HEAD + URL_SOURCE + 'mode = "append"\n' + CANDIDATE,
+        ["source.mode = 'append' needs identity = [...], the columns that make a row the same row"],
+    ),
+    "a split by time of no column": (
+        MINIMAL + '[split]\nkind = "time"\n',
+        ["split: kind = 'time' needs by = '...', the column that it divides by"],
+    ),
+    "a period for a hash": (
+        MINIMAL + '[split]\ntest_size = "90 days"\n',
+        ["split: a period such as '90 days' fits kind = 'time' only"],
+    ),
+    "a period of no length": (
+        MINIMAL + '[split]\nkind = "time"\nby = "day"\ntest_size = "a while"\n',
+        ["'split.test_size' = 'a while'", "a period such as '90 days'"],
+    ),
+    "parts that leave nothing": (
+        MINIMAL + "[split]\ntest_size = 0.5\nvalidation_size = 0.5\n",
+        ["split: test_size and validation_size leave nothing to train on"],
+    ),
+    "a column for a split that has none": (
+        MINIMAL + '[split]\nby = "customer"\n',
+        ["split: by does not fit kind = 'hash'"],
+    ),
     "name given": ('name = "houses"\n' + MINIMAL, ["the key 'name' is not allowed", "by its folder, 'houses'"]),
     "not TOML": ("target = \n", ["is not TOML", "line 1"]),
     "not UTF-8": ("target = 'é'\n".encode("latin-1"), ["is not TOML"]),
@@ -225,6 +291,14 @@ def test_a_mistake_is_a_sentence_with_the_key_the_value_and_what_is_allowed(tmp_
 def test_sentences_use_the_words_of_the_file_not_those_of_a_library(tmp_path, mistake):
     sentence = refusal(tmp_path, MISTAKES[mistake][0]).removeprefix(str(tmp_path))
     assert [word for word in JARGON if word in sentence] == []
+
+
+def test_history_names_the_columns_that_it_makes(tmp_path):
+    text = HISTORY + 'by = "station"\nrolling = [7, 30]\nstatistics = ["mean", "std"]\n'
+    history = load(tmp_path, 'identity = ["day"]\n' + MINIMAL + text).history
+    assert history is not None
+    assert (history.of, history.by) == (("price",), ("station",))
+    assert history.columns == ("price_lag_1", "price_mean_7", "price_std_7", "price_mean_30", "price_std_30")
 
 
 def test_two_mistakes_are_both_named(tmp_path):
