@@ -1,190 +1,136 @@
-"""Fetch: raw data as it is published, kept as Parquet, the file itself kept beside it.
+"""Fetch: raw data as it is published, kept as Parquet, downloads themselves kept beside it.
 
-A file is downloaded once: under its pinned digest it is found again, and a mirror folder (``SALAMANDER_MIRROR``) stands
-in where there is no network. An archive is never unpacked: the one member that is wanted is read as a stream, with a
-limit on its size, so no path can leave the folder and no bomb can go off.
+Each kind of source has its own module; here the rows of any of them become one kept table, as a stream, so that memory
+does not grow with the rows. What is logged and recorded is the address as declared: credentials are filled in where a
+connection is made, nowhere before.
 """
 
 from __future__ import annotations
 
-import io
-import lzma
-import os
-import tarfile
-import warnings
-import zipfile
-import zlib
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from prefect import get_run_logger, task
 from prefect.tasks import exponential_backoff
 
-from tasks.errors import DataRefused, ProblemError, SalamanderError
-from tasks.problem import BundledSource, Source, UrlSource
-from tasks.records import File, Snapshot
+from tasks.errors import DataRefused, NetworkError, ProblemError
+from tasks.held_columns import column_changes
+from tasks.keys import digest
+from tasks.reading.archives import LocalFile, Openable
+from tasks.reading.streams import Stream
+from tasks.records import Artifact, Snapshot, Table
 from tasks.sentences import listed
-from tasks.store import Store, digest_of
+from tasks.snapshots import RefusedBatch, taken
+from tasks.sources import BundledSource, FilesSource, Source, SqlSource, UrlSource
+from tasks.store import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MIRROR = "SALAMANDER_MIRROR"
-ARCHIVES = (".tar", ".tar.bz2", ".tar.gz", ".tar.xz", ".tbz2", ".tgz", ".txz", ".zip")
-DAMAGED = (
-    EOFError,
-    NotImplementedError,  # a method of compression that is not known
-    OSError,
-    RuntimeError,  # an encrypted member
-    lzma.LZMAError,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
-
-class NetworkError(SalamanderError):
-    """The address did not answer as it should; worth another try."""
-
-
-def bundled(source: BundledSource) -> pa.Table:
-    """Give a data set of scikit-learn as a table; the label is the column ``target``."""
+def bundled(source: BundledSource) -> Stream:
+    """Give a data set of scikit-learn; the label is the column ``target``."""
     import pyarrow as pa
     import sklearn.datasets
 
     frame = getattr(sklearn.datasets, f"load_{source.name}")(as_frame=True).frame
-    return pa.Table.from_pandas(frame, preserve_index=False)
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    return Stream(table.schema, iter(table.to_batches()))
 
 
-def mirrored(url: str, mirror: Path) -> Path | None:
-    """Give the file of a mirror folder that stands for an address: the longest end of its path that exists there."""
-    parts = [part for part in PurePosixPath(urlsplit(url).path).parts if part not in {"/", "..", "."}]
-    candidates = (mirror.joinpath(*parts[start:]) for start in range(len(parts)))
-    return next((path for path in candidates if path.is_file()), None)
+def arrived(
+    source: Source,
+    store: Store,
+    held: pa.Schema | None = None,
+    since: str | None = None,
+    project: Path = Path(),
+    yielding: bool = False,
+) -> tuple[Artifact, str]:
+    """Give what a source has now as one kept table, and where it came from, in words that hold no credentials.
+
+    Parameters
+    ----------
+    source : sources.Source
+        What is declared.
+    store : store.Store
+        Where the rows, and the files that they came in, are kept.
+    held : pyarrow.Schema, optional
+        The types of the last accepted snapshot; a column named there keeps its type.
+    since : str, optional
+        Where the last fetch of a query with a watermark ended.
+    project : pathlib.Path
+        The folder that paths and functions are looked up in.
+    yielding : bool
+        Whether values may have other types than those held: only what has to be guessed from text is read by them.
+    """
+
+    def keep(stream: Stream) -> Artifact:
+        return store.keep_batches(stream.schema, stream.batches, "raw")
+
+    if isinstance(source, BundledSource):
+        return keep(bundled(source)), f"scikit-learn's {source.name}"
+    if isinstance(source, UrlSource | FilesSource):
+        from tasks.reading.readers import read
+
+        with store.scratch() as folder:
+            files, origin = _files(source, store, project)
+            return read(files, source, folder, keep, held, yielding), origin
+    if isinstance(source, SqlSource):
+        from tasks.reading.credentials import filled
+        from tasks.reading.databases import query
+
+        address = filled(source.url, secret_block)
+        if held and yielding:
+            held = held.empty_table().select([name for name in held.names if name == source.watermark]).schema
+        artifact, origin = keep(query(source, address, since, held=held, folder=project)), source.url
+    else:
+        from tasks.reading.functions import called
+
+        artifact, origin = keep(called(source, project, None if yielding else held)), source.function
+    if not artifact.rows and since is None:
+        raise DataRefused(f"{origin} gave no rows; the data was refused and nothing was changed.")
+    return artifact, origin
 
 
-def download(url: str, target: Path, largest_bytes: int) -> None:
-    """Write what an address answers into a file.
+def _files(source: UrlSource | FilesSource, store: Store, project: Path) -> tuple[list[Openable], str]:
+    """Give the files of a source and where they are, as declared."""
+    from tasks.reading.credentials import filled
+
+    if isinstance(source, FilesSource):
+        from tasks.reading.addresses import found
+
+        return list(found(filled(source.path, secret_block), project, source.path)), source.path
+    from tasks.reading.downloads import downloaded
+
+    files = [
+        LocalFile(
+            PurePosixPath(urlsplit(url).path).name,
+            store.path(downloaded(url, filled(url, secret_block), source, store)),
+        )
+        for url in source.addresses
+    ]
+    return cast("list[Openable]", files), listed(source.addresses)
+
+
+def secret_block(name: str) -> str:
+    """Give the value of a Prefect Secret block.
 
     Raises
     ------
-    NetworkError
-        No connection, a connection cut short, or an answer that may pass (408, 425, 429, 5xx).
-    DataRefused
-        The address does not exist, or answers more than ``largest_bytes``.
+    ProblemError
+        There is no such block.
     """
-    import httpx
+    from prefect.blocks.system import Secret
 
+    load: Any = Secret.load
     try:
-        with httpx.stream("GET", url, follow_redirects=True, timeout=30) as response, target.open("wb") as file:
-            if response.status_code in {408, 425, 429} or response.status_code >= 500:
-                raise NetworkError(f"{url} answered {response.status_code} {response.reason_phrase}.")
-            if response.status_code != 200:
-                raise DataRefused(f"{url} answered {response.status_code} {response.reason_phrase}; check source.url.")
-            for chunk in response.iter_bytes():
-                file.write(chunk)
-                if file.tell() > largest_bytes:
-                    raise DataRefused(f"{url} is larger than source.largest_bytes = {largest_bytes:,}.")
-    except (httpx.InvalidURL, UnicodeError) as error:
-        raise DataRefused(f"{url} is not an address: {error}; check source.url.") from error
-    except httpx.HTTPError as error:
-        raise NetworkError(
-            f"{url} could not be fetched: {error or type(error).__name__}; "
-            f"without a network, name a folder that has the file in {MIRROR}."
+        block = load(name, _sync=True)
+    except ValueError as error:
+        raise ProblemError(
+            f"source: there is no Prefect Secret block {name!r}; create it, in the Prefect UI under Blocks."
         ) from error
-
-
-@contextmanager
-def opened(path: Path, source: UrlSource) -> Generator[tuple[str, IO[bytes]]]:
-    """Give the name and the stream of the data file: the file itself, or the wanted member of an archive.
-
-    Raises
-    ------
-    DataRefused
-        The archive is damaged, or has not exactly one regular file of the wanted name.
-    """
-    name = PurePosixPath(urlsplit(source.url).path).name
-    try:
-        if tarfile.is_tarfile(path):
-            with tarfile.open(path) as archive:
-                files = {member.name.removeprefix("./"): member for member in archive if member.isreg()}
-                member = _wanted(list(files), source, name)
-                stream = archive.extractfile(files[member])
-                if stream is None:
-                    raise DataRefused(f"{name}: the member {member!r} is not a file.")
-                with stream:
-                    yield member, stream
-                _read_to_the_end(archive.fileobj)
-        elif zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                member = _wanted([info.filename for info in archive.infolist() if not info.is_dir()], source, name)
-                with archive.open(member) as stream:
-                    yield member, stream
-        elif name.lower().endswith(ARCHIVES):
-            raise DataRefused(f"{source.url} is not a whole archive: its beginning or its end is damaged.")
-        else:
-            with path.open("rb") as stream:
-                yield name, stream
-    except DAMAGED as error:
-        raise DataRefused(f"{source.url} is not a whole archive: {error}.") from error
-
-
-def _read_to_the_end(stream: Any) -> None:
-    """Read what is left of an archive, so that its checksum is compared."""
-    while stream.read(2**20):
-        pass
-
-
-def _wanted(members: list[str], source: UrlSource, name: str) -> str:
-    if source.member is not None and source.member in members:
-        return source.member
-    if source.member is None and len(members) == 1:
-        return members[0]
-    wanted = f"no file {source.member!r}" if source.member else f"{len(members)} files; name one in source.member"
-    raise DataRefused(f"{name} has {wanted}; it holds: {listed(sorted(members)[:20])}.")
-
-
-def read(name: str, stream: IO[bytes], largest_bytes: int) -> pa.Table:
-    """Give the table of a CSV or Parquet stream.
-
-    Raises
-    ------
-    DataRefused
-        It is larger than allowed, empty, or not of the kind that its name says.
-    """
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    content = stream.read(largest_bytes + 1)
-    if len(content) > largest_bytes:
-        raise DataRefused(f"{name} unpacks to more than source.largest_bytes = {largest_bytes:,}.")
-    readers: dict[str, Any] = {
-        ".csv": lambda: pa.Table.from_pandas(_csv(content), preserve_index=False),
-        ".parquet": lambda: pq.read_table(io.BytesIO(content)),
-    }
-    suffix = PurePosixPath(name).suffix.lower()
-    if suffix not in readers:
-        raise ProblemError(f"source: {name} is of a kind that is not read; allowed: {listed(readers)}.")
-    try:
-        table = readers[suffix]()
-    except (ValueError, pd.errors.ParserWarning, pa.ArrowException) as error:
-        raise DataRefused(f"{name} cannot be read as {suffix[1:]}: {str(error).splitlines()[0]}.") from error
-    if table.num_rows == 0 or table.num_columns == 0:
-        raise DataRefused(f"{name} has no rows; the data was refused and nothing was changed.")
-    return table
-
-
-def _csv(content: bytes) -> Any:
-    """Give the frame of a CSV; a row that is longer than the header is an error, not an index."""
-    import pandas as pd
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        return pd.read_csv(io.BytesIO(content), index_col=False)
+    return str(block.get())
 
 
 def _try_again(_task: object, _run: object, state: Any) -> bool:
@@ -199,39 +145,89 @@ def _try_again(_task: object, _run: object, state: Any) -> bool:
     retry_jitter_factor=0.5,
     retry_condition_fn=_try_again,
 )
-def fetch(source: Source, store: Store) -> Snapshot:
-    """Fetch the raw data of a source into the store."""
+def fetch(
+    source: Source,
+    store: Store,
+    base: Snapshot | None = None,
+    unit: tuple[tuple[str, ...], str] | None = None,
+    accept_columns: bool = False,
+    project: str = ".",
+) -> Snapshot:
+    """Fetch the data of a source into the store.
+
+    Parameters
+    ----------
+    source : sources.Source
+        What is declared.
+    store : store.Store
+        Where the rows are kept.
+    base : Snapshot, optional
+        The last accepted snapshot: its types are held, and a table that grows is added to it.
+    unit : tuple, optional
+        The identity as declared, and the target. Without it the rows are only read, as rows to predict are.
+    accept_columns : bool
+        Whether columns and types may differ from those of ``base``.
+    project : str
+        The folder that paths and functions are looked up in.
+    """
     logger = get_run_logger()
-    if isinstance(source, BundledSource):
-        logger.info("Reading %s, which comes with scikit-learn.", source.name)
-        table, origin = bundled(source), f"scikit-learn's {source.name}"
-    else:
-        logger.info("Fetching %s.", source.url)
-        file = _downloaded(source, store)
-        with opened(store.path(file), source) as (name, stream):
-            table, origin = read(name, stream, source.largest_bytes), source.url
-    snapshot = Snapshot(data=store.keep_table(table, "raw"), origin=origin)
-    logger.info("%s rows and %s columns from %s.", f"{table.num_rows:,}", table.num_columns, origin)
-    return snapshot
+    logger.info("Fetching from a source of kind %s.", source.kind)
+    artifact, origin = _arrived(source, store, base, unit is not None, accept_columns, Path(project))
+    logger.info("%s rows and %s columns from %s.", f"{artifact.rows:,}", len(artifact.columns), origin)
+    if empty := [column.name for column in artifact.columns if column.dtype == "null"]:
+        logger.warning("No row has a value in the column(s) %s.", listed(empty))
+    if unit is None:
+        return Snapshot(data=Table(parts=(artifact,)), origin=origin)
+    snapshot = taken(store, artifact, origin, source, base, unit, accept_columns)
+    if snapshot.ignored:
+        new = listed(column.name for column in snapshot.ignored)
+        logger.warning("New columns are left out until they are accepted with --accept-columns: %s.", new)
+    if base:
+        for change in column_changes(base.data, snapshot.data):
+            logger.warning("%s", change)
+        if source.mode == "append":
+            replaced = base.data.rows + artifact.rows - snapshot.data.rows
+            logger.info("%s of these rows replace earlier ones of the same identity, or equal them.", f"{replaced:,}")
+    return snapshot.model_copy(update=_watermark(source, artifact, base, store))
 
 
-def _downloaded(source: UrlSource, store: Store) -> File:
-    """Give the source's file in the store: kept under its pinned digest, from the mirror, or from its address."""
-    if source.sha256 and (kept := store.find("downloads", source.sha256)):
-        return kept
-    name = PurePosixPath(urlsplit(source.url).path).name
-    with store.scratch() as folder:
-        path = folder / "download"
-        mirror = os.environ.get(MIRROR)
-        found = mirrored(source.url, Path(mirror)) if mirror else None
-        if found:
-            path.write_bytes(found.read_bytes())
-        else:
-            download(source.url, path, source.largest_bytes)
-        digest = digest_of(path)
-        if source.sha256 and digest != source.sha256:
-            raise DataRefused(
-                f"{found or source.url} is not the pinned file: its sha256 is {digest}, "
-                f"source.sha256 is {source.sha256}; if the new content is right, pin it."
-            )
-        return store.keep(path, "downloads", f"-{name}")
+def _arrived(
+    source: Source, store: Store, base: Snapshot | None, kept: bool, accept_columns: bool, project: Path
+) -> tuple[Artifact, str]:
+    """Give what has arrived since the last accepted snapshot; where its types do not fit, it is kept with its own.
+
+    Raises
+    ------
+    RefusedBatch
+        A value does not fit the type that is held, and ``kept`` says that the batch is to be found again.
+    """
+    held = store.schema(base.data) if base else None
+    since = base.watermark if base and base.watermark_of == _watermark_of(source) else None
+    try:
+        return arrived(source, store, held, since, project, accept_columns)
+    except DataRefused as error:
+        if held is None or accept_columns or not kept:
+            raise
+        try:
+            artifact, origin = arrived(source, store, held, since, project, yielding=True)
+        except DataRefused:
+            raise error from None
+        raise RefusedBatch(str(error), Snapshot(data=Table(parts=(artifact,)), origin=origin)) from error
+
+
+def _watermark_of(source: Source) -> str | None:
+    """Give the digest of what a watermark belongs to: with another query, or elsewhere, it says nothing."""
+    if not isinstance(source, SqlSource) or source.watermark is None:
+        return None
+    return digest([source.url, source.query, source.watermark])
+
+
+def _watermark(source: Source, new: Artifact, base: Snapshot | None, store: Store) -> dict[str, str | None]:
+    """Give where the next fetch of a query goes on, and which query that is."""
+    if not isinstance(source, SqlSource) or source.watermark is None:
+        return {}
+    from tasks.reading.databases import last_watermark
+
+    reached, of = last_watermark(store.batches(new, [source.watermark]), source.watermark), _watermark_of(source)
+    before = base.watermark if base and base.watermark_of == of else None
+    return {"watermark": reached or before, "watermark_of": of}

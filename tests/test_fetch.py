@@ -1,6 +1,9 @@
 import gzip
 import hashlib
 import io
+import logging
+import os
+import sqlite3
 import tarfile
 import threading
 import zipfile
@@ -11,9 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.errors import DataRefused, ProblemError, SalamanderError, StoreError
-from tasks.fetch import MIRROR, NetworkError, _try_again, download, fetch, mirrored
-from tasks.problem import BundledSource, UrlSource
+from tasks.errors import DataRefused, NetworkError, ProblemError, SalamanderError, StoreError
+from tasks.fetch import _try_again, fetch
+from tasks.reading.downloads import MIRROR, download, mirrored
+from tasks.snapshots import RefusedBatch
+from tasks.sources import BundledSource, FilesSource, PythonSource, SqlSource, UrlSource
 
 pytestmark = pytest.mark.usefixtures("without_run_logger")
 
@@ -199,7 +204,21 @@ def test_the_longest_end_of_the_path_is_looked_up(tmp_path):
     assert mirrored("https://h/b/x.csv?raw=true", mirror) == mirror / "b/x.csv"
     assert mirrored("https://h/c/x.csv", mirror) == mirror / "x.csv"
     assert mirrored("https://h/y.csv", mirror) is None
+    (mirror / "b" / "only.csv").touch()
+    assert mirrored("https://h/c/only.csv", mirror) == mirror / "b/only.csv"
+    (mirror / "a" / "only.csv").touch()
+    assert mirrored("https://h/c/only.csv", mirror) is None
     assert mirrored("https://h/", mirror) is None
+
+
+def test_the_only_file_of_its_name_in_the_folders_of_a_mirror_is_found(tmp_path):
+    mirror = tmp_path / "mirror"
+    for folder in ("temperatures", "rain"):
+        (mirror / folder).mkdir(parents=True)
+    (mirror / "temperatures" / "x.csv").touch()
+    assert mirrored("https://h/master/x.csv", mirror) == mirror / "temperatures" / "x.csv"
+    (mirror / "rain" / "x.csv").touch()
+    assert mirrored("https://h/master/x.csv", mirror) is None
 
 
 def test_the_mirror_is_not_left(tmp_path):
@@ -299,17 +318,20 @@ def test_of_several_files_one_must_be_named(website, store, pack):
 @pytest.mark.parametrize("pack", [archive, zipped])
 @pytest.mark.parametrize("name", ["../evil.csv", "../../evil.csv", "/tmp/evil.csv"])  # noqa: S108
 def test_a_path_that_leaves_the_folder_is_only_a_name(website, store, pack, name):
-    """It is read as a stream, so nothing is ever written under that name (the fixture looks)."""
-    assert fetched(source_of(website, "houses.archive", pack([(name, CSV)])), store) == ROWS
+    """Nothing is ever written under that name (the fixture looks), and beside others it does no harm."""
+    with pytest.raises(DataRefused, match="leads out of the archive, which is not followed"):
+        fetch.fn(source_of(website, "houses.archive", pack([(name, CSV)])), store)
+    beside = pack([(name, CSV), ("houses.csv", CSV)])
+    assert fetched(source_of(website, "houses.archive", beside, member="houses.csv"), store) == ROWS
 
 
 def test_a_symbolic_link_is_no_file(website, store):
     (store.root).mkdir()
     (store.root / "secret.csv").write_bytes(b"secret\n1\n")
     content = archive([("houses.csv", str(store.root / "secret.csv"))])
-    with pytest.raises(DataRefused, match="has 0 files"):
+    with pytest.raises(DataRefused, match=r"has 0 files.*; it holds: none"):
         fetch.fn(source_of(website, "houses.tgz", content), store)
-    with pytest.raises(DataRefused, match=r"has no file 'houses\.csv'"):
+    with pytest.raises(DataRefused, match=r"'houses\.csv' is a link, which is not followed"):
         fetch.fn(source_of(website, "houses.tgz", member="houses.csv"), store)
     beside = archive([("link.csv", str(store.root / "secret.csv")), ("houses.csv", CSV)])
     assert fetched(source_of(website, "beside.tgz", beside), store) == ROWS
@@ -401,9 +423,9 @@ def test_a_csv_whose_rows_are_longer_than_its_header_is_refused(website, store):
         fetch.fn(source_of(website, "bad.csv", b"rooms,place\n1,2,3\n4,5,6\n"), store)
 
 
-@pytest.mark.parametrize("name", ["houses.xlsx", "houses", "houses.csv.gz"])
+@pytest.mark.parametrize("name", ["houses.xlsx", "houses", "houses.xlsx.gz"])
 def test_another_kind_of_file_is_a_problem(website, store, name):
-    with pytest.raises(ProblemError, match=r"is of a kind that is not read; allowed: \.csv, \.parquet"):
+    with pytest.raises(ProblemError, match=r"is of a kind that is not read; allowed: \.csv, \.tsv, .*\.parquet"):
         fetch.fn(source_of(website, name, gzip.compress(CSV)), store)
 
 
@@ -412,3 +434,184 @@ def test_missing_values_stay_missing(website, store):
     assert table["rooms"][0] == 3
     assert pd.isna(table["rooms"][1])
     assert table["place"] == [None, "hill"]
+
+
+# Every kind of source, and what was held before.
+
+
+def test_the_rows_of_several_addresses(website, store):
+    website.files["/more.csv.gz"] = gzip.compress(b"place,rooms\nmoor,7.5\n")
+    urls = (f"{website.address}/houses.csv", f"{website.address}/more.csv.gz")
+    snapshot = fetch.fn(UrlSource(kind="url", urls=urls), store)
+    assert store.table(snapshot.data).to_pydict() == {"rooms": [3.0, 5.0, 7.5], "place": ["shore", "hill", "moor"]}
+    assert snapshot.origin == ", ".join(urls)
+
+
+def test_the_types_of_the_last_snapshot_are_held(website, store):
+    source = source_of(website)
+    base = fetch.fn(source, store)
+    website.files["/houses.csv"] = CSV.replace(b"3", b"3.5")
+    with pytest.raises(DataRefused, match=r"column 'rooms' held int64 until now; '3\.5' is not"):
+        fetch.fn(source, store, base)
+    assert fetch.fn(source, store).data.columns[0].dtype == "double"
+    website.files["/houses.csv"] = b"rooms,place\n3,7\n"
+    assert fetch.fn(source, store, base).data.columns == base.data.columns
+
+
+def test_files_of_a_folder(tmp_path, store):
+    folder = tmp_path / "mirror" / "houses"
+    for year, content in (("2020", CSV), ("2021", b"rooms,place\n7.5,moor\n")):
+        (folder / f"year={year}").mkdir(parents=True)
+        (folder / f"year={year}" / "part.csv").write_bytes(content)
+    source = FilesSource(kind="files", path="mirror/houses")
+    snapshot = fetch.fn(source, store, project=str(tmp_path))
+    table = store.table(snapshot.data).to_pydict()
+    assert table == {"rooms": [3.0, 5.0, 7.5], "place": ["shore", "hill", "moor"], "year": [2020, 2020, 2021]}
+    assert snapshot.origin == "mirror/houses"
+    typed = source.model_copy(update={"types": {"rooms": "text"}})
+    assert fetched_from(typed, store, tmp_path)["rooms"] == ["3", "5", "7.5"]
+
+
+def fetched_from(source, store, project):
+    return store.table(fetch.fn(source, store, project=str(project)).data).to_pydict()
+
+
+def test_a_query(tmp_path, store, monkeypatch):
+    (tmp_path / "mirror").mkdir()
+    with sqlite3.connect(tmp_path / "mirror" / "houses.db") as connection:
+        connection.execute("CREATE TABLE houses (rooms INTEGER, place TEXT)")
+        connection.executemany("INSERT INTO houses VALUES (?, ?)", [(3, "shore"), (5, "hill")])
+    connection.close()
+    monkeypatch.setenv("HOUSES", "houses")
+    source = SqlSource(kind="sql", url="sqlite:///mirror/${HOUSES}.db", query="SELECT * FROM houses ORDER BY rooms")
+    assert fetched_from(source, store, tmp_path) == ROWS
+    assert fetch.fn(source, store, project=str(tmp_path)).origin == "sqlite:///mirror/${HOUSES}.db"
+
+
+def test_a_function(tmp_path, store):
+    (tmp_path / "mirror").mkdir()
+    source = PythonSource(kind="python", function="pandas:DataFrame", arguments={})
+    with pytest.raises(DataRefused, match="pandas:DataFrame gave no rows; the data was refused"):
+        fetch.fn(source, store, project=str(tmp_path))
+    source = PythonSource(kind="python", function="pandas:read_csv", arguments={"filepath_or_buffer": "houses.csv"})
+    (tmp_path / "mirror" / "houses.csv").write_bytes(CSV)
+    source = source.model_copy(update={"arguments": {"filepath_or_buffer": str(tmp_path / "mirror" / "houses.csv")}})
+    assert fetched_from(source, store, tmp_path) == ROWS
+
+
+def test_a_column_without_values_is_told(website, store, monkeypatch):
+    shown = []
+    monkeypatch.setattr(logging.Logger, "warning", lambda _, text, *values: shown.append(text % values))
+    monkeypatch.setattr("tasks.fetch.get_run_logger", lambda: logging.getLogger("fetch"))
+    fetch.fn(source_of(website, "gaps.csv", b"rooms,place\n3,\n"), store)
+    assert shown == ["No row has a value in the column(s) place."]
+
+
+@pytest.mark.skipif(MIRROR not in os.environ, reason="no folder with the published files")
+def test_the_published_reviews(store):
+    url = "https://raw.githubusercontent.com/jbrownlee/Datasets/master/review_polarity.tar.gz"
+    source = UrlSource.model_validate({"kind": "url", "url": url, "format": "texts", "member": "txt_sentoken"})
+    snapshot = fetch.fn(source, store)
+    table = store.table(snapshot.data)
+    assert table.column_names == ["text", "target", "file"]
+    assert table["target"].value_counts().to_pylist() == [
+        {"values": "neg", "counts": 1000},
+        {"values": "pos", "counts": 1000},
+    ]
+
+
+@pytest.mark.skipif(MIRROR not in os.environ, reason="no folder with the published files")
+def test_the_published_temperatures(store):
+    url = "https://raw.githubusercontent.com/jbrownlee/Datasets/master/daily-min-temperatures.csv"
+    data = fetch.fn(UrlSource(kind="url", url=url), store).data
+    assert [(column.name, column.dtype) for column in data.columns] == [("Date", "date32[day]"), ("Temp", "double")]
+    assert data.rows == 3650
+
+
+# What was accepted before, and what is accepted anew.
+
+UNIT = (("code",), "price")
+
+
+def taken_from(source, store, project, base=None, **settings):
+    return fetch.fn(source, store, base, UNIT, project=str(project), **settings)
+
+
+def test_codes_stay_codes_when_columns_are_accepted_anew(tmp_path, store, monkeypatch):
+    shown = []
+    monkeypatch.setattr(logging.Logger, "warning", lambda _, text, *values: shown.append(text % values))
+    monkeypatch.setattr(logging.Logger, "info", lambda _, text, *values: shown.append(text % values))
+    monkeypatch.setattr("tasks.fetch.get_run_logger", lambda: logging.getLogger("fetch"))
+    path = tmp_path / "mirror" / "houses.csv"
+    path.parent.mkdir()
+    path.write_text("code,price,rooms,old\n007,1.5,3,a\n7,2.5,4,b\n")
+    source = FilesSource(kind="files", path="mirror/houses.csv", mode="append")
+    base = taken_from(source, store, tmp_path)
+    path.write_text("code,price,rooms\n7,1,3.5\n8,2,4\n")
+    shown.clear()
+    anew = taken_from(source, store, tmp_path, base, accept_columns=True)
+    assert store.table(anew.data).to_pydict() == {
+        "code": ["007", "7", "8"],
+        "price": [1.5, 1.0, 2.0],
+        "rooms": [3.0, 3.5, 4.0],
+    }
+    assert shown[2:] == [
+        "The column 'rooms' held int64 and now holds double.",
+        "The column 'old' is dropped, in the rows before too: these rows have none of that name.",
+        "1 of these rows replace earlier ones of the same identity, or equal them.",
+    ]
+
+
+def test_a_batch_whose_values_do_not_fit_can_be_found(tmp_path, store):
+    path = tmp_path / "mirror" / "houses.csv"
+    path.parent.mkdir()
+    path.write_text("code,price\na,1\n")
+    source = FilesSource(kind="files", path="mirror/houses.csv")
+    base = taken_from(source, store, tmp_path)
+    path.write_text("code,price\nb,dear\n")
+    with pytest.raises(RefusedBatch, match=r"column 'price' held int64 until now; 'dear' is not") as refused:
+        taken_from(source, store, tmp_path, base)
+    assert store.table(refused.value.snapshot.data).to_pydict() == {"code": ["b"], "price": ["dear"]}
+    path.write_text("")
+    with pytest.raises(DataRefused, match="it is empty"):
+        taken_from(source, store, tmp_path, base)
+
+
+@pytest.fixture
+def sales(tmp_path, store):
+    """Give a query with a watermark, and a function that runs statements in its database."""
+    (tmp_path / "mirror").mkdir()
+
+    def run(text):
+        with sqlite3.connect(tmp_path / "mirror" / "sales.db") as connection:
+            connection.executescript(text)
+        connection.close()
+
+    run("CREATE TABLE sales (code INTEGER, price REAL); INSERT INTO sales VALUES (1, 1.5), (2, 2.5)")
+    return SqlSource(
+        kind="sql",
+        url="sqlite:///mirror/sales.db",
+        query="SELECT * FROM sales",
+        mode="append",
+        watermark="code",
+    ), run
+
+
+def test_columns_are_accepted_anew_from_where_the_watermark_stands(tmp_path, store, sales):
+    source, run = sales
+    base = taken_from(source, store, tmp_path)
+    run(
+        "ALTER TABLE sales ADD COLUMN place TEXT; UPDATE sales SET price = 0; INSERT INTO sales VALUES (3, 3.5, 'hill')"
+    )
+    found = store.table(taken_from(source, store, tmp_path, base, accept_columns=True).data).to_pydict()
+    assert found == {"code": [1, 2, 3], "price": [1.5, 2.5, 3.5], "place": [None, None, "hill"]}
+
+
+def test_a_watermark_belongs_to_its_query(tmp_path, store, sales):
+    source, run = sales
+    base = taken_from(source.model_copy(update={"query": "SELECT * FROM sales WHERE code = 2"}), store, tmp_path)
+    assert (base.data.rows, base.watermark) == (1, "2")
+    both = taken_from(source, store, tmp_path, base)
+    assert (both.data.rows, both.watermark) == (2, "2")
+    run("UPDATE sales SET price = 0")
+    assert taken_from(source, store, tmp_path, both).data == both.data, "no older row is fetched again"
