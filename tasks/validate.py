@@ -1,206 +1,244 @@
-"""Validate: a Great Expectations checkpoint over the snapshot, with Data Docs; critical failures refuse the data.
+"""Validate: Great Expectations over the snapshot; bad rows go to quarantine, a bad batch is refused.
 
-This is the only door to Great Expectations, which takes seconds to import. A suite is a Python file,
-`expectations/<problem>.py`, with a list `EXPECTATIONS`; each has a reason in ``notes`` and a severity.
+In this order, which is the simplest that is sound:
+
+1. The table as fetched is checked against ``EXPECTATIONS``, and its newest part alone against ``RAW``; the Data Docs
+   show what was found then (those of ``RAW`` in the folder ``raw`` beside the others). Each older part is checked again
+   against what ``RAW`` asks of single rows: the table still holds the bad rows that were set aside when it came.
+2. The rows that break a critical expectation of single rows, and those dated after they were fetched, are set aside.
+   Where such a row was corrected before, the corrected row takes its place: as a further part of the table. More bad
+   rows than the budget allows refuse the table.
+3. Expectations of the table as a whole are judged anew on what is left, for it is this that is trained on. So are
+   corrected rows, together with all others; those that break something do not count as corrected.
+
+A critical expectation of the whole table that is not met then, or one of single rows that cannot be checked, refuses
+the table. Single rows are judged once, as fetched: that a mean moves once the outliers are gone makes no new outliers.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from prefect import get_run_logger, task
-from pydantic import Field
 
-from tasks.errors import DataRefused, ProblemError
-from tasks.keys import source_digest
-from tasks.problem import Declared
-from tasks.records import Artifact, Finding, Snapshot, Validated
+from tasks.checks import Breach, Checked, check, together, unmet, worst_first
+from tasks.columns import identity_columns
+from tasks.corrections import Replacements, replacements
+from tasks.errors import DataRefused
+from tasks.keys import digest
+from tasks.problem import Quarantine
+from tasks.quarantine import Newest, beyond_budget, failing, kept_positions, positions_of, row_tests, set_aside
+from tasks.records import Artifact, Finding, Snapshot, Table, Validated
 from tasks.store import Store
+from tasks.suites import (
+    Stage,
+    Suite,
+    asked_of_rows,
+    columns_read,
+    find_suite,
+    is_row_level,
+    load_expectations,
+    load_stages,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
-Severity = Literal["critical", "warning", "info"]
-EXAMPLES = 5
-
-
-class Suite(Declared):
-    """Where a problem's expectations stand, and the digest of their source."""
-
-    path: Annotated[str, Field(exclude=True)]  # a suite that moves is the same suite
-    digest: str
+__all__ = ["RefusedByExpectations", "Suite", "check", "docs_folder", "find_suite", "load_expectations", "validate"]
 
 
 class RefusedByExpectations(DataRefused):
-    """The data broke critical expectations; says which, and where the Data Docs are."""
+    """The data broke critical expectations; says which, where the Data Docs are, and which rows would be set aside."""
 
-    def __init__(self, findings: Sequence[Finding], expectations: int, docs: Path) -> None:
-        critical = [finding for finding in findings if finding.severity == "critical"]
-        first = critical[0]
-        more = f" and {len(critical) - 1} more" if len(critical) > 1 else ""
-        super().__init__(
-            f"{len(critical)} of {expectations} expectations, all critical, are not met: "
-            f"{first.expectation} ({first.observed}; expected because: {first.reason}){more}."
-        )
+    def __init__(self, sentence: str, findings: Sequence[Finding], docs: Path, quarantine: Artifact | None) -> None:
+        super().__init__(sentence)
         self.findings = tuple(findings)
         self.docs = docs
+        self.quarantine = quarantine
 
 
-def find_suite(problem: str, project: Path) -> Suite:
-    """Give the suite of a problem.
+class AsFetched(NamedTuple):
+    """What was found before any row was set aside: on the table, on its parts alone, and all breaches together."""
 
-    Raises
-    ------
-    ProblemError
-        The problem has none, or its file is not Python.
-    """
-    path = project / "expectations" / f"{problem}.py"
-    if not path.is_file():
-        raise ProblemError(
-            f"{path} is missing: a problem needs a suite of expectations; begin with EXPECTATIONS = [...]."
-        )
-    try:
-        return Suite(path=str(path.absolute()), digest=source_digest(path.read_text(encoding="utf-8")))
-    except (SyntaxError, UnicodeDecodeError) as error:
-        raise ProblemError(f"{path} is not Python: {error}.") from error
+    table: Checked
+    raw: Checked
+    breaches: tuple[Breach, ...]
 
 
-def load_expectations(suite: Suite) -> list[Any]:
-    """Give the expectations of a suite's file, which is run under a name of its own.
+class Left(NamedTuple):
+    """What is left of a table, the positions of the rows that stay set aside, and what else was found."""
 
-    Raises
-    ------
-    ProblemError
-        The file fails, or an expectation has no reason.
-    """
-    specification = importlib.util.spec_from_file_location(f"salamander_suite_{Path(suite.path).stem}", suite.path)
-    if specification is None or specification.loader is None:
-        raise ProblemError(f"{suite.path} cannot be loaded as Python.")
-    module = importlib.util.module_from_spec(specification)
-    try:
-        specification.loader.exec_module(module)
-        expectations = list(module.EXPECTATIONS)
-        without = [each.configuration.to_json_dict() for each in expectations if not each.notes]
-    except Exception as error:
-        raise ProblemError(f"{suite.path} gives no expectations: {type(error).__name__}: {error}") from error
-    if without:
-        raise ProblemError(f"{suite.path}: {_words(without[0])} has no reason; write it as notes=...")
-    return expectations
-
-
-def check(frame: pd.DataFrame, expectations: list[Any], name: str, docs: Path) -> list[Finding]:
-    """Give what the data does not meet, worst first, and write the Data Docs into ``docs``.
-
-    ``SUMMARY`` results keep counts and a few examples; ``COMPLETE`` ones take 16 s and 1 GB on a million bad rows.
-    """
-    gx = _great_expectations()
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    context.delete_data_docs_site("local_site")
-    context.add_data_docs_site("docs", _site(docs))
-    batch = (
-        context.data_sources.add_pandas("snapshot")
-        .add_dataframe_asset(name)
-        .add_batch_definition_whole_dataframe("rows")
-    )
-    suite = context.suites.add(gx.ExpectationSuite(name, expectations=expectations))
-    validation = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
-    checkpoint = gx.Checkpoint(
-        name=name,
-        validation_definitions=[validation],
-        result_format={"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES},
-        actions=[gx.checkpoint.UpdateDataDocsAction(name="docs", site_names=["docs"])],
-    )
-    result = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": frame})
-    results = [result for run in result.run_results.values() for result in run.results if not result.success]
-    findings = [_finding(result.to_json_dict()) for result in results]
-    return sorted(findings, key=lambda finding: ("critical", "warning", "info").index(finding.severity))
-
-
-def _great_expectations() -> Any:
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    import great_expectations as gx
-
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    return gx
-
-
-def _site(folder: Path) -> dict[str, Any]:
-    return {
-        "class_name": "SiteBuilder",
-        "show_how_to_buttons": False,
-        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)},
-        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-    }
-
-
-def _finding(result: dict[str, Any]) -> Finding:
-    configuration, details = result["expectation_config"], result["result"]
-    count = details.get("unexpected_count")
-    return Finding(
-        expectation=_words(configuration),
-        severity=configuration.get("severity", "critical"),
-        reason=str(configuration.get("notes")),
-        column=configuration["kwargs"].get("column"),
-        observed=_observed(details) if details else _trouble(result["exception_info"]),
-        unexpected_rows=count,
-        examples=_examples(details),
-    )
-
-
-def _words(configuration: dict[str, Any]) -> str:
-    """Give an expectation as it is called: ``median_income: values to be between (min_value=0, max_value=16)``."""
-    settings = {k: v for k, v in configuration["kwargs"].items() if k not in {"batch_id", "column"} and v is not None}
-    name = configuration["type"].removeprefix("expect_").removeprefix("column_").replace("_", " ")
-    column = configuration["kwargs"].get("column")
-    text = ", ".join(f"{key}={value}" for key, value in settings.items())
-    return f"{column + ': ' if column else ''}{name}{f' ({text})' if text else ''}"
-
-
-def _observed(details: dict[str, Any]) -> str:
-    if (count := details.get("unexpected_count")) is not None:
-        return f"{count:,} of {details['element_count']:,} rows"
-    return f"observed {details.get('observed_value')}"
-
-
-def _examples(details: dict[str, Any]) -> tuple[str, ...]:
-    values = details.get("partial_unexpected_list", [])
-    rows = details.get("partial_unexpected_index_list") or []
-    if len(rows) != len(values):
-        return tuple(repr(value) for value in values)
-    return tuple(f"{value!r} in row {row}" for value, row in zip(values, rows, strict=True))
-
-
-def _trouble(information: dict[str, Any]) -> str:
-    messages = [inner.get("exception_message") for inner in information.values() if isinstance(inner, dict)]
-    known = [str(message) for message in (*messages, information.get("exception_message")) if message]
-    return f"could not be checked: {known[0].splitlines()[0] if known else 'no reason given'}"
+    table: Table
+    aside: NDArray[np.int64]
+    others: tuple[Finding, ...]
 
 
 @task(task_run_name="validate")
-def validate(snapshot: Snapshot, suite: Suite, store: Store) -> Validated:
-    """Check a snapshot against a suite; warnings are recorded, critical failures refuse the data."""
+def validate(
+    snapshot: Snapshot,
+    suite: Suite,
+    rule: Quarantine,
+    identity: tuple[str, ...],
+    target: str,
+    newest: Newest | None,
+    corrections: tuple[Artifact, ...],
+    store: Store,
+) -> Validated:
+    """Check a snapshot; give it without the rows that go to quarantine, or refuse it.
+
+    Raises
+    ------
+    RefusedByExpectations
+        More rows than the budget allows are bad, or a critical expectation of the whole table is not met.
+    """
+    table, docs = snapshot.data, docs_folder(store, snapshot.data)
+    get_run_logger().info("Checking %s rows against the suite %s.", f"{table.rows:,}", suite.name)
+    stages = load_stages(suite)
+    count = len(stages["training"]) + len(stages["raw"])
+    found = _as_fetched(store, table, suite.name, stages, newest, docs)
+    mended = replacements(store, table, positions_of(found.breaches), corrections)
+    left = _at_best(table, found, mended)
+    sentence = beyond_budget(rule, store, table, found.breaches, left.aside)
+    if not sentence:
+        left = _left(store, table, stages, found, mended, newest)
+        sentence = beyond_budget(rule, store, table, found.breaches, left.aside) or unmet(left.others, count)
+    quarantine = set_aside(store, table, found.breaches, left.aside, identity_columns(identity, target, table))
+    findings = worst_first([*_of_quarantine(found.breaches, left.aside), *left.others])
+    _say(findings, count, docs)
+    if sentence:
+        raise RefusedByExpectations(sentence, findings, docs / "index.html", quarantine)
+    return Validated(data=left.table, expectations=count, warnings=tuple(findings), quarantine=quarantine)
+
+
+def frame_of(store: Store, table: Table, expectations: Sequence[Any], start: int = 0) -> pd.DataFrame:
+    """Give the columns that expectations need, with positions, counted from ``start``, as the frame's index."""
+    import pandas as pd
+
+    rows = store.table(table, columns_read(expectations, table.names))
+    frame = rows.to_pandas(split_blocks=True, self_destruct=True)
+    positions = pd.RangeIndex(len(frame)) if table.left_out is None else pd.Index(kept_positions(store, table))
+    return frame.set_axis(positions + start)
+
+
+def _as_fetched(
+    store: Store, table: Table, name: str, stages: dict[Stage, list[Any]], newest: Newest | None, docs: Path
+) -> AsFetched:
+    found = check(frame_of(store, table, stages["training"]), stages["training"], name, docs)
+    raw = _of_each_part(store, table, stages["raw"], f"{name} raw", docs / "raw") if stages["raw"] else Checked()
+    of_every_row = failing(store, table, row_tests(table, newest))
+    return AsFetched(found, raw, (*found.breaches, *raw.breaches, *of_every_row))
+
+
+def _of_each_part(store: Store, table: Table, expectations: list[Any], name: str, docs: Path) -> Checked:
+    """Give what is found in each part as it was fetched; rows that the table leaves out anyway break nothing.
+
+    Of the older parts only single rows are judged, and only by what is critical: the rest was said when they came.
+    """
+    of_rows = asked_of_rows(expectations)
+    found = [_of_part(store, table, number, of_rows, name) for number in range(len(table.parts) - 1) if of_rows]
+    newest = _of_part(store, table, len(table.parts) - 1, expectations, name, docs)
+    left_out = store.left_out(table)
+    every = [Breach(b.finding, np.setdiff1d(b.positions, left_out)) for part in (*found, newest) for b in part.breaches]
+    breaches = together([each for each in every if len(each.positions)], table.rows_before(len(table.parts)))
+    known = {finding.expectation for finding in newest.of_rows}
+    unknown = {each.expectation: each for part in found for each in part.of_rows if each.expectation not in known}
+    return Checked(breaches, (*newest.of_rows, *unknown.values()), newest.of_table)
+
+
+def _of_part(
+    store: Store, table: Table, number: int, expectations: list[Any], name: str, docs: Path | None = None
+) -> Checked:
+    part = Table(parts=(table.parts[number],))
+    return check(frame_of(store, part, expectations, table.rows_before(number)), expectations, name, docs)
+
+
+def _at_best(table: Table, found: AsFetched, mended: Replacements | None) -> Left:
+    """Give what is found where every correction holds and no row is gone yet: enough to see that too many are bad."""
+    bad = positions_of(found.breaches)
+    aside = np.setdiff1d(bad, mended.positions) if mended else bad
+    return Left(table, aside, (*found.table.others, *found.raw.others))
+
+
+def _left(
+    store: Store,
+    table: Table,
+    stages: dict[Stage, list[Any]],
+    found: AsFetched,
+    mended: Replacements | None,
+    newest: Newest | None,
+) -> Left:
+    """Give what is left without the bad rows, with the corrected rows, after judging anew what must be."""
+    bad = positions_of(found.breaches)
+    if not len(bad):
+        return _at_best(table, found, None)
+    left, replaced, again = _corrected(store, table, stages, bad, mended, newest)
+    begin = table.rows_before(len(table.parts) - 1)
+    newest_part = store.without(Table(parts=table.parts[-1:]), bad[bad >= begin] - begin)
+    raw = _check_left(store, newest_part, [each for each in stages["raw"] if not is_row_level(each)])
+    others = (*found.table.of_rows, *found.raw.of_rows, *again.others, *raw.others)
+    return Left(left, np.setdiff1d(bad, replaced), others)
+
+
+def _corrected(
+    store: Store,
+    table: Table,
+    stages: dict[Stage, list[Any]],
+    bad: NDArray[np.int64],
+    mended: Replacements | None,
+    newest: Newest | None,
+) -> tuple[Table, NDArray[np.int64], Checked]:
+    """Give a table without its bad rows, the positions of those that were replaced, and what was found on the whole.
+
+    Corrected rows are judged among all others, for what is asked of one row may speak of others (to be unique). Those
+    that break something are dropped, and the rest is judged again.
+    """
+    left = store.without(table, bad)
+    of_table = [each for each in stages["training"] if not is_row_level(each)]
+    if mended is None:
+        return left, bad[:0], _check_left(store, left, of_table)
+    part = store.keep_table(mended.rows, "corrected")
+    left = left.model_copy(update={"parts": (*left.parts, part)})
+    again = _check_left(store, left, [*of_table, *asked_of_rows([*stages["training"], *stages["raw"]])])
+    corrected = Table(parts=(part,))
+    again_wrong = positions_of(failing(store, corrected, row_tests(corrected, newest)))
+    wrong = positions_of(again.breaches) - table.rows_before(len(table.parts))
+    wrong = np.union1d(wrong[wrong >= 0], again_wrong)
+    if not len(wrong):
+        return left, mended.positions, again
+    stays = np.setdiff1d(np.arange(part.rows), wrong)
+    fewer = Replacements(mended.rows.take(stays), mended.positions[stays]) if len(stays) else None
+    return _corrected(store, table, stages, bad, fewer, newest)
+
+
+def _check_left(store: Store, table: Table, expectations: list[Any]) -> Checked:
+    return check(frame_of(store, table, expectations), expectations, "what is left") if expectations else Checked()
+
+
+def _of_quarantine(breaches: Sequence[Breach], aside: NDArray[np.int64]) -> list[Finding]:
+    """Give the findings about rows that were set aside, in words that say so."""
+    counts = [int(np.isin(each.positions, aside).sum()) for each in breaches]
+    return [
+        each.finding.model_copy(update={"observed": f"{each.finding.observed}, {count:,} set aside"})
+        for each, count in zip(breaches, counts, strict=True)
+        if count
+    ]
+
+
+def _say(findings: Sequence[Finding], expectations: int, docs: Path) -> None:
     logger = get_run_logger()
-    name = Path(suite.path).stem
-    docs = docs_folder(store, snapshot.data)
-    logger.info("Checking %s rows against the suite %s.", f"{snapshot.data.rows:,}", name)
-    expectations = load_expectations(suite)
-    findings = check(store.table(snapshot.data).to_pandas(), expectations, name, docs)
     for finding in findings:
         level = logger.error if finding.severity == "critical" else logger.warning
         level("%s: %s, %s.", finding.severity, finding.expectation, finding.observed)
-    if any(finding.severity == "critical" for finding in findings):
-        raise RefusedByExpectations(findings, len(expectations), docs / "index.html")
     logger.info("Data Docs: %s", docs / "index.html")
-    logger.info("%s of %s expectations met.", len(expectations) - len(findings), len(expectations))
-    return Validated(data=snapshot.data, expectations=len(expectations), warnings=tuple(findings))
+    unmet = len({finding.expectation for finding in findings if finding.severity != "critical"})
+    aside = ", the rows that break others are set aside" if len(findings) > unmet else ""
+    logger.info("%s of %s expectations met%s.", expectations - unmet, expectations, aside)
 
 
-def docs_folder(store: Store, data: Artifact) -> Path:
+def docs_folder(store: Store, data: Table) -> Path:
     """Give the folder of the Data Docs of a snapshot's data: a view for people, made anew by each check."""
-    return store.folder / "docs" / data.file.sha256[:16]
+    return store.folder / "docs" / digest(data)[:16]
