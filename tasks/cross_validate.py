@@ -18,7 +18,6 @@ from tasks.store import Store
 def cross_validate(
     candidate: Candidate,
     features: Features,
-    fold_count: int,
     metric: MetricName,
     task_kind: TaskKind,
     seed: int,
@@ -28,11 +27,12 @@ def cross_validate(
     from joblib import delayed
 
     logger = get_run_logger()
-    logger.info("Fitting %s on %s folds.", candidate.estimator, fold_count)
+    logger.info("Fitting %s on %s folds.", candidate.estimator, features.folds)
     store.path(features.train.file)  # a store that is damaged is not the candidate's fault
-    build(candidate, task_kind, features.columns, seed)  # a parameter that does not exist stops the run here
-    shared = (candidate, features, fold_count, metric, task_kind, seed, store)
-    results: list[FoldResult] = one_core_each(delayed(score_fold)(number, *shared) for number in range(fold_count))
+    estimator = build(candidate, task_kind, features.columns, seed)  # an unknown parameter stops the run here
+    results: list[FoldResult] = one_core_each(
+        delayed(score_fold)(number, estimator, features, metric, store) for number in range(features.folds)
+    )
     for message in dict.fromkeys(message for result in results for message in result.warned):
         logger.warning("%s: %s", candidate.name, message)
     if problem := next((result.problem for result in results if result.problem), None):

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from prefect import get_run_logger, task
 
-from tasks.columns import ROW, identity_columns, row_hashes
-from tasks.errors import DataRefused, StoreError
+from tasks.columns import ROW, identity_columns, row_hashes, source_columns
+from tasks.errors import DataRefused, ProblemError, StoreError
 from tasks.metrics import METRICS, Metric, figure
 from tasks.models import Prediction, load
 from tasks.problem import MetricName
 from tasks.records import Artifact, Interval, Model, Scores, Version
+from tasks.sentences import listed
 from tasks.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 RESAMPLES = 2000
@@ -68,26 +70,49 @@ def _bootstrap(
     return float(found.low), float(found.high)
 
 
-def seen(rows: pd.DataFrame, trained_on: pd.DataFrame, identity: Sequence[str]) -> NDArray[np.bool_]:
-    """Tell for each test row whether a model was trained on a row of the same identity.
+def seen(rows: pa.Table, trained_on: pa.Table, unit: Sequence[str]) -> NDArray[np.bool_]:
+    """Tell for each test row whether a model was trained on a row of the same unit: of the same identity or group.
 
-    The identity may be declared otherwise now than when the model was trained, so both are hashed anew.
+    The unit may be declared otherwise now than when the model was trained, so both are hashed anew, in those of its
+    columns that both have: with fewer columns more rows are equal, so a row may be left out but never counts wrongly.
 
     Raises
     ------
     ValueError
-        The rows that the model was trained on do not have these columns, or not of the same kind: nobody can tell.
+        The rows that the model was trained on have none of these columns of the same kind: nobody can tell.
     """
-    import pandas as pd
+    both = [name for name in unit if _same_kind(rows, trained_on, name)]
+    if not both:
+        raise ValueError(
+            f"the rows that it was trained on have no column {' or '.join(map(repr, unit))} of the same kind, "
+            "so nobody can tell which test rows it has seen"
+        )
+    return np.isin(row_hashes(rows, both), row_hashes(trained_on, both))
 
-    for name in identity:
-        kinds = {pd.api.types.is_numeric_dtype(frame[name]) for frame in (rows, trained_on) if name in frame}
-        if name not in trained_on or len(kinds) > 1:
-            raise ValueError(
-                f"the rows that it was trained on have no column {name!r} of the same kind, "
-                "so nobody can tell which test rows it has seen"
-            )
-    return np.isin(row_hashes(rows, identity), row_hashes(trained_on, identity))
+
+def _same_kind(rows: pa.Table, trained_on: pa.Table, name: str) -> bool:
+    if name not in rows.column_names or name not in trained_on.column_names:
+        return False
+    return _is_number(rows.schema.field(name)) == _is_number(trained_on.schema.field(name))
+
+
+def check_read(model: Model, names: Sequence[str]) -> None:
+    """Check that the rows to judge a model on have the columns that it reads, and its target.
+
+    Raises
+    ------
+    ValueError
+        They do not: says which.
+    """
+    missing = [name for name in (*source_columns(model.columns), model.columns.target) if name not in names]
+    if missing:
+        raise ValueError(f"it needs the column {listed(map(repr, missing))}, which they do not have")
+
+
+def _is_number(field: pa.Field) -> bool:
+    from pyarrow import types
+
+    return types.is_boolean(field.type) or types.is_integer(field.type) or types.is_floating(field.type)
 
 
 @task(task_run_name="evaluate")
@@ -95,27 +120,38 @@ def evaluate(
     model: Model,
     champion: Version | None,
     test: Artifact,
-    identity: tuple[str, ...],
+    unit: tuple[str, ...],
     metric: MetricName,
     confidence: float,
     seed: int,
     store: Store,
 ) -> Scores:
-    """Score the challenger, and the champion if there is one, on the same fair test rows."""
+    """Score the challenger, and the champion if there is one, on the same fair test rows.
+
+    ``unit`` are the columns in which rows that belong together are equal, see `seen`; by default all but the target.
+    """
     logger = get_run_logger()
     logger.info("Scoring %s test rows.", f"{test.rows:,}")
-    rows = store.table(test).to_pandas()
-    columns = identity_columns(identity, model.columns.target, test)
-    fair = rows[~seen(rows, store.table(model.trained_on).to_pandas(), columns)]
+    table = store.table(test)
+    rows, columns = table.to_pandas(), identity_columns(unit, model.columns.target, test)
+    try:
+        check_read(model, test.names)
+        unseen = ~seen(table, _units(model.trained_on, columns, store), columns)
+    except ValueError as error:
+        raise ProblemError(
+            f"The model cannot be judged on these rows: {error}; salamander data {store.problem} lists other snapshots."
+        ) from error
     predictions: dict[str, Prediction] = {}
     trouble = None
     if champion:
         try:
-            fair = fair[~seen(fair, store.table(champion.model.trained_on).to_pandas(), columns)]
-            predictions["champion"] = load(champion.model, store).predict(fair)
+            check_read(champion.model, test.names)
+            unseen &= ~seen(table, _units(champion.model.trained_on, columns, store), columns)
+            predictions["champion"] = load(champion.model, store).predict(rows[unseen])
         except (StoreError, KeyError, ValueError) as error:
             trouble = f"version {champion.number} cannot be judged on these rows: {error}"
             logger.error("%s", trouble)  # noqa: TRY400
+    fair = rows[unseen]
     if len(fair) < 2:
         raise DataRefused(
             f"Only {len(fair)} of {len(rows)} test rows were not used to train the challenger or the champion; "
@@ -139,6 +175,11 @@ def evaluate(
     )
     logger.info("%s", sentence(scores))
     return scores
+
+
+def _units(trained_on: Artifact, columns: Sequence[str], store: Store) -> pa.Table:
+    """Give those of the columns that training rows have."""
+    return store.table(trained_on, [name for name in columns if name in trained_on.names])
 
 
 def sentence(scores: Scores) -> str:

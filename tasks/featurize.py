@@ -1,4 +1,4 @@
-"""Featurize: the training rows with their derived columns.
+"""Featurize: the training rows with their derived columns, batch by batch.
 
 Only row-wise functions run here: nothing is fitted, so nothing can leak between rows or from the test set. The same
 function derives the same columns again wherever a model predicts.
@@ -10,49 +10,35 @@ from typing import TYPE_CHECKING
 
 from prefect import get_run_logger, task
 
-from tasks.columns import ROW, derive, source_columns
-from tasks.errors import DataRefused
-from tasks.problem import TaskKind
+from tasks.columns import FOLD, ROW, derive, source_columns
 from tasks.records import Features, FeatureSet, Split
 from tasks.store import Store
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
 
-def features(rows: pd.DataFrame, columns: FeatureSet) -> pd.DataFrame:
-    """Give the features of rows, with their target and the hash of their identity."""
-    return derive(rows, columns).assign(**{columns.target: rows[columns.target], ROW: rows[ROW]})
+def features(rows: pa.RecordBatch, columns: FeatureSet) -> pa.Table:
+    """Give the features of training rows, with their target, the hash of their identity and their fold."""
+    import pyarrow as pa
 
-
-def check_target(rows: pd.DataFrame, target: str, task_kind: TaskKind) -> None:
-    """Refuse a target that the task cannot have.
-
-    Raises
-    ------
-    DataRefused
-        A number is wanted and the target is text, or there is only one class.
-    """
-    import pandas as pd
-
-    values = rows[target]
-    if task_kind == "regression" and not pd.api.types.is_numeric_dtype(values):
-        raise DataRefused(f"The target {target!r} holds {values.dtype}, but task = 'regression' needs numbers.")
-    if task_kind == "classification" and values.nunique() < 2:
-        raise DataRefused(
-            f"The target {target!r} has one class only, {values.iloc[0]!r}; there is nothing to tell apart."
-        )
+    derived = derive(rows.select(source_columns(columns)).to_pandas(), columns)
+    table = pa.Table.from_pandas(derived, preserve_index=False).replace_schema_metadata()
+    for name in (columns.target, ROW, FOLD):
+        table = table.append_column(name, rows[name])
+    return table
 
 
 @task(task_run_name="featurize")
-def featurize(split: Split, columns: FeatureSet, task_kind: TaskKind, store: Store) -> Features:
+def featurize(split: Split, columns: FeatureSet, store: Store) -> Features:
     """Derive the features of the training rows."""
     import pyarrow as pa
 
     logger = get_run_logger()
     logger.info("Deriving %s columns from %s.", len(columns.derived), len(source_columns(columns)))
-    rows = store.table(split.train).to_pandas()
-    check_target(rows, columns.target, task_kind)
-    table = pa.Table.from_pandas(features(rows, columns), preserve_index=False)
-    logger.info("%s features for %s training rows.", len(columns.roles), f"{table.num_rows:,}")
-    return Features(train=store.keep_table(table, "features"), columns=columns)
+    none = pa.RecordBatch.from_pylist([], schema=store.schema(split.train))
+    schema = features(none, columns).schema
+    tables = (features(batch, columns).cast(schema) for batch in store.batches(split.train))
+    train = store.keep_batches(schema, (batch for table in tables for batch in table.to_batches()), "features")
+    logger.info("%s features for %s training rows.", len(columns.roles), f"{train.rows:,}")
+    return Features(train=train, columns=columns, folds=split.folds, forward=split.forward)

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import bootstrap
 
 from tasks.columns import ROW, row_hashes
-from tasks.errors import DataRefused
+from tasks.errors import DataRefused, ProblemError
 from tasks.estimators import build
 from tasks.evaluate import difference, evaluate, interval, seen, sentence
 from tasks.metrics import METRICS
@@ -90,11 +90,21 @@ def test_pairs_make_the_interval_narrower_where_losses_are_alike():
     assert paired.high - paired.low == pytest.approx(spread, rel=0.1)
 
 
+def arrow(frame):
+    return pa.Table.from_pandas(frame, preserve_index=False)
+
+
 def test_rows_that_a_model_was_trained_on_are_seen_however_they_were_hashed_then():
     rows = pd.DataFrame({"place": ["a", "b", "c"], "number": [1, 2, 3]})
     trained = pd.DataFrame({"place": ["c", "b", "z"], "number": [3.0, 9.0, np.nan], ROW: [7, 8, 9]})
-    assert seen(rows, trained, ["place", "number"]).tolist() == [False, False, True]
-    assert seen(rows, trained, ["place"]).tolist() == [False, True, True]
+    assert seen(arrow(rows), arrow(trained), ["place", "number"]).tolist() == [False, False, True]
+    assert seen(arrow(rows), arrow(trained), ["place"]).tolist() == [False, True, True]
+
+
+def test_a_long_number_is_seen_though_another_is_missing():
+    """Pandas would read them as floats, and two accounts as one."""
+    rows, trained = pa.table({"account": [2**60, 2**60 + 1]}), pa.table({"account": [2**60 + 1, None]})
+    assert seen(rows, trained, ["account"]).tolist() == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +113,9 @@ def test_rows_that_a_model_was_trained_on_are_seen_however_they_were_hashed_then
 def test_where_the_identity_cannot_be_compared_nobody_can_tell(trained):
     rows = pd.DataFrame({"place": ["a"], "number": [1]})
     with pytest.raises(ValueError, match="no column 'place' of the same kind, so nobody can tell"):
-        seen(rows, trained, ["place", "number"])
+        seen(arrow(rows), arrow(trained), ["place"])
+    fewer = seen(arrow(pd.concat([rows, rows.assign(number=2)])), arrow(trained), ["place", "number"])
+    assert fewer.tolist() == [True, False], "what is equal in the columns that both have may have been seen"
 
 
 # The task.
@@ -192,6 +204,16 @@ def test_both_models_are_scored_on_rows_that_neither_knows(store):
 
 
 @pytest.mark.usefixtures("without_run_logger")
+def test_a_customer_that_was_trained_on_leaks(store):
+    """Where a split is by group, its unit is the group, whatever else tells rows apart."""
+    customers = lambda frame: frame.assign(customer=frame["identity"] % 60)  # noqa: E731
+    test = kept(store, customers(houses(40, start=100)), "test")  # customers 40 to 59, then 0 to 19
+    challenger = model(store, "DummyRegressor", customers(houses(50)))  # customers 0 to 49
+    scores = evaluate.fn(challenger, None, test, ("customer",), "mae", 0.95, 1, store)
+    assert (scores.rows, scores.excluded_rows) == (10, 30)
+
+
+@pytest.mark.usefixtures("without_run_logger")
 def test_no_fair_row_is_refused(store):
     test = kept(store, houses(40), "test")
     with pytest.raises(DataRefused, match="Only 0 of 40 test rows were not used to train"):
@@ -224,3 +246,26 @@ def test_a_champion_whose_column_is_gone_is_told(store):
     scores = evaluate.fn(challenger, champion, test, ("identity",), "rmse", 0.95, 1, store)
     assert scores.champion is None
     assert "old" in scores.problem
+    assert "it needs the column 'old', which they do not have" in scores.problem
+
+
+@pytest.mark.usefixtures("without_run_logger")
+def test_a_champion_that_knows_fewer_columns_is_judged(store):
+    """Without a declared identity every column but the target tells rows apart, also one that came later."""
+    test = kept(store, houses(40, start=100).assign(cork="natural"), "test")
+    challenger = model(store, "LinearRegression", houses(100).assign(cork="natural"))
+    champion = version(store, model(store, "DummyRegressor", houses(110)), kept(store, houses(40, start=200), "test"))
+    scores = evaluate.fn(challenger, champion, test, (), "rmse", 0.95, 1, store)
+    assert (scores.problem, scores.rows, scores.excluded_rows) == (None, 30, 10)
+    assert scores.champion is not None
+
+
+@pytest.mark.usefixtures("without_run_logger")
+@pytest.mark.parametrize(
+    ("gone", "unit"), [("rooms", ("identity",)), ("price", ("identity",)), ("identity", ("cork",))]
+)
+def test_a_version_that_cannot_read_a_snapshot_says_which_column_is_missing(store, gone, unit):
+    test = kept(store, houses(40, start=100).drop(columns=gone).assign(cork="natural"), "test")
+    missing = "cork" if gone == "identity" else gone
+    with pytest.raises(ProblemError, match=f"cannot be judged on these rows: .* column '{missing}'"):
+        evaluate.fn(model(store, "Ridge", houses(100)), None, test, unit, "rmse", 0.95, 1, store)

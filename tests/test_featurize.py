@@ -3,9 +3,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from tasks.columns import ROW
-from tasks.errors import DataRefused
-from tasks.featurize import check_target, features, featurize
+from tasks import store as store_module
+from tasks.columns import FOLD, ROW
+from tasks.featurize import features, featurize
 from tasks.records import FeatureSet, Split
 
 COLUMNS = FeatureSet(
@@ -13,7 +13,7 @@ COLUMNS = FeatureSet(
     roles={"place": "categorical", "ratio": "numeric"},
     derived={"ratio": "rooms / households"},
 )
-ROWS = pd.DataFrame(
+FRAME = pd.DataFrame(
     {
         "rooms": [6, 5, 4],
         "households": [2, 0, 1],
@@ -21,33 +21,52 @@ ROWS = pd.DataFrame(
         "price": [1.0, 2.0, 3.0],
         "dropped": [7, 8, 9],
         ROW: np.array([2**64 - 1, 5, 7], dtype="uint64"),
+        FOLD: np.array([1, -1, 0], dtype="int16"),
     }
 )
 
 
-def test_features_target_and_identity():
-    frame = features(ROWS, COLUMNS)
-    assert list(frame.columns) == ["place", "ratio", "price", ROW]
+ROWS = pa.RecordBatch.from_pandas(FRAME, preserve_index=False)
+
+
+def test_features_target_identity_and_fold():
+    frame = features(ROWS, COLUMNS).to_pandas()
+    assert list(frame.columns) == ["place", "ratio", "price", ROW, FOLD]
     np.testing.assert_array_equal(frame["ratio"], [3.0, np.nan, 4.0])
     assert frame["price"].tolist() == [1.0, 2.0, 3.0]
     assert frame[ROW].tolist() == [2**64 - 1, 5, 7]
+    assert frame[FOLD].tolist() == [1, -1, 0]
 
 
-def test_text_is_no_target_of_a_regression():
-    with pytest.raises(DataRefused, match=r"The target 'price' holds .* needs numbers"):
-        check_target(ROWS.assign(price=["a", "b", "c"]), "price", "regression")
-    check_target(ROWS, "price", "regression")
-
-
-def test_one_class_is_none():
-    with pytest.raises(DataRefused, match=r"The target 'place' has one class only, 'hill'"):
-        check_target(ROWS.assign(place="hill"), "place", "classification")
-    check_target(ROWS, "place", "classification")
+def given(store, table):
+    side = store.keep_table(table, "train")
+    return Split(train=side, test=side, strata=(), unit=("place",), folds=2, forward=True)
 
 
 @pytest.mark.usefixtures("without_run_logger")
 def test_the_task_keeps_the_features_of_the_training_rows(store):
-    side = store.keep_table(pa.Table.from_pandas(ROWS, preserve_index=False), "train")
-    record = featurize.fn(Split(train=side, test=side, strata=()), COLUMNS, "regression", store)
-    assert record.columns == COLUMNS
-    pd.testing.assert_frame_equal(store.table(record.train).to_pandas(), features(ROWS, COLUMNS))
+    record = featurize.fn(given(store, pa.Table.from_batches([ROWS])), COLUMNS, store)
+    assert (record.columns, record.folds, record.forward) == (COLUMNS, 2, True)
+    assert store.table(record.train).equals(features(ROWS, COLUMNS))
+
+
+@pytest.mark.usefixtures("without_run_logger")
+def test_batches_do_not_change_a_byte(store, monkeypatch):
+    """Not even where a batch has no category, or whole numbers of which only another batch lacks one."""
+    rng = np.random.default_rng(0)
+    rows = 200
+    table = pa.table(
+        {
+            "rooms": pa.array(rng.integers(1, 9, rows), mask=np.arange(rows) == 150),
+            "households": rng.integers(0, 4, rows),
+            "place": pa.array([None if row < 40 else row % 7 for row in range(rows)], pa.int64()),
+            "price": rng.normal(size=rows),
+            ROW: np.arange(rows, dtype="uint64"),
+            FOLD: np.zeros(rows, dtype="int16"),
+        }
+    )
+    sides = given(store, table)
+    whole = featurize.fn(sides, COLUMNS, store)
+    monkeypatch.setattr(store_module, "BATCH", 9)
+    assert featurize.fn(sides, COLUMNS, store) == whole
+    assert set(store.table(whole.train)["place"].to_pylist()) == {None, *"0123456"}

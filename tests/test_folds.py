@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.estimators import build
-from tasks.folds import fold_score, folds
+from tasks.folds import fold_score, folds, forward_folds
 from tasks.problem import Candidate
 from tasks.records import FeatureSet
 
@@ -16,7 +16,7 @@ COUNTS = st.integers(2, 5)
 
 @given(HASHES, COUNTS, st.integers(0, 100))
 def test_folds_differ_by_one_row_at_most_and_classes_are_balanced(hashes, count, seed):
-    target = np.random.default_rng(seed).choice(["cat", "dog", "newt"], len(hashes))
+    target = np.random.default_rng(seed).integers(0, 3, len(hashes))
     fold = folds(np.array(hashes, dtype="uint64"), target, count, "classification")
     sizes = np.bincount(fold, minlength=count)
     assert len(sizes) == count
@@ -71,10 +71,60 @@ def test_a_score_that_is_no_number_is_a_failure():
     frame, target = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0]}), np.array([1.0, np.inf, 3.0, 4.0])
     estimator = build(Candidate(name="a", estimator="DummyRegressor"), "regression", COLUMNS, 42)
     with pytest.raises(ValueError, match="its RMSE is no number"):
-        fold_score(estimator, "rmse", frame, target, np.array([False, True, False, False]))
+        fold_score(
+            estimator, "rmse", frame, target, np.array([True, False, True, True]), np.array([False, True, False, False])
+        )
 
 
 def test_the_fit_sees_no_held_out_row():
     frame, target = pd.DataFrame({"x": [0.0, 0.0, 0.0, 0.0]}), np.array([1.0, 1.0, 9.0, 9.0])
     estimator = build(Candidate(name="a", estimator="DummyRegressor"), "regression", COLUMNS, 42)
-    assert fold_score(estimator, "mae", frame, target, np.array([False, False, True, True])) == 8.0
+    assert (
+        fold_score(
+            estimator, "mae", frame, target, np.array([True, True, False, False]), np.array([False, False, True, True])
+        )
+        == 8.0
+    )
+
+
+def reference(hashes, target, count, task_kind):
+    """Give the fold of each row as the first version dealt them, with a frame of a row each."""
+    band = target
+    if task_kind == "regression":
+        band = np.empty(len(target))
+        band[np.lexsort([hashes, target])] = np.round(np.arange(1, len(target) + 1) / len(target) * 10)
+    rows = pd.DataFrame({"hash": hashes, "band": pd.factorize(np.asarray(band), sort=True)[0]})
+    units = rows.groupby("hash", sort=True)["band"].min()
+    ordered = units.to_frame().assign(position=np.arange(len(units))).sort_values(["band", "position"])
+    fold = pd.Series(np.arange(len(ordered)) % count, index=ordered.index)
+    return rows["hash"].map(fold).to_numpy()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 6)), min_size=1, max_size=120),
+    COUNTS,
+    st.sampled_from(["classification", "regression"]),
+)
+def test_folds_are_those_of_the_first_version(rows, count, task_kind):
+    hashes, target = (np.array(column) for column in zip(*rows, strict=True))
+    fold = folds(hashes.astype("uint64"), target, count, task_kind)
+    np.testing.assert_array_equal(fold, reference(hashes.astype("uint64"), target, count, task_kind))
+    assert fold.dtype == np.int16
+
+
+@given(st.lists(st.integers(-30, 30), min_size=1, max_size=100), COUNTS)
+def test_forward_folds_come_after_all_that_is_older(days, count):
+    times = np.array(days)
+    fold = forward_folds(times, count)
+    assert ((fold >= -1) & (fold < count)).all()
+    order = np.argsort(times)
+    assert (np.diff(fold[order]) >= 0).all()
+    for day in set(days):
+        assert len(set(fold[times == day])) == 1
+
+
+@pytest.mark.parametrize("count", [2, 5, 7])
+def test_forward_folds_are_of_equal_size(count):
+    sizes = np.bincount(forward_folds(np.random.default_rng(0).permutation(101), count) + 1)
+    assert len(sizes) == count + 1
+    assert np.ptp(sizes) <= 1

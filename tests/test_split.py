@@ -6,11 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit, train_test_split
 
-from tasks.columns import ROW, row_hashes
-from tasks.errors import DataRefused
+from tasks import store as store_module
+from tasks.columns import FOLD, ROW, row_hashes
+from tasks.dividing import buckets
+from tasks.dividing.sides import decide
+from tasks.errors import DataRefused, ProblemError
+from tasks.evidence import Reading
 from tasks.problem import SplitRule
 from tasks.records import Validated
-from tasks.split import divide, smallest_hashes, split, strata
+from tasks.split import check_classes, shares, split
 
 HASH = SplitRule(stratify="place")
 
@@ -23,6 +27,16 @@ def houses(sizes, seed=0):
         {"identity": rng.permutation(10 * len(places))[: len(places)], "place": rng.permutation(places)}
     )
     return frame.assign(rooms=rng.integers(1, 9, len(frame)), price=rng.normal(size=len(frame)))
+
+
+def divide(frame, rule, identity, target, rows_a_batch=50):
+    """Give the training rows, the test rows and the shares of the strata, decided from small batches."""
+    reading = Reading(rule, identity, target, "regression")
+    for batch in pa.Table.from_pandas(frame, preserve_index=False).select(reading.columns).to_batches(rows_a_batch):
+        reading.add(batch)
+    has_target, evidence = reading.evidence()
+    labelled, found = frame[has_target].assign(**{ROW: evidence.rows}), decide(evidence, rule)
+    return labelled.iloc[found.train], labelled.iloc[found.test], shares(evidence, found)
 
 
 def sides(frame, rule=HASH, identity=("identity",)):
@@ -59,15 +73,6 @@ def test_the_order_of_rows_does_not_matter(sizes, random):
     pd.testing.assert_frame_equal(train.reset_index(drop=True), train_again.reset_index(drop=True))
     pd.testing.assert_frame_equal(test.reset_index(drop=True), test_again.reset_index(drop=True))
     assert shares == shares_again
-
-
-@given(st.lists(st.integers(0, 25), min_size=1, max_size=120), st.integers(0, 100))
-def test_rows_of_equal_identity_stay_together(identities, seed):
-    """Even where they are of different strata."""
-    hashes = row_hashes(pd.DataFrame({"identity": identities}), ["identity"])
-    stratum = np.random.default_rng(seed).choice(["sea", "hill"], len(identities))
-    chosen = smallest_hashes(hashes, stratum, 0.3)
-    assert set(hashes[chosen]).isdisjoint(hashes[~chosen])
 
 
 def test_a_family_counts_as_its_rows():
@@ -143,26 +148,6 @@ def test_both_sides_carry_the_hash_of_identity():
     assert test[ROW].max() < train[ROW].min()
 
 
-def test_smallest_hashes_by_hand():
-    hashes = np.array([9, 1, 5, 3, 7, 2, 8, 4], dtype="uint64")
-    stratum = np.array(["a", "a", "a", "a", "b", "b", "b", "b"])
-    chosen = smallest_hashes(hashes, stratum, 0.5)
-    assert hashes[chosen].tolist() == [1, 3, 2, 4]
-
-
-def test_strata_of_numbers_are_the_bins_that_they_are_in():
-    frame = pd.DataFrame({"income": [0.5, 1.5, 1.6, 3.0, 99.0, np.nan]})
-    rule = SplitRule(stratify="income", bins=(1.5, 3.0))
-    assert strata(frame, rule).tolist() == [
-        "-inf to 1.5",
-        "-inf to 1.5",
-        "1.5 to 3",
-        "1.5 to 3",
-        "3 to inf",
-        "missing",
-    ]
-
-
 def test_without_stratify_there_is_one_stratum():
     frame = houses([50, 50])
     train, test, shares = divide(frame, SplitRule(), ["identity"], "price")
@@ -216,15 +201,185 @@ def test_one_identity_for_all_rows_is_refused():
         divide(houses([50]).assign(identity=1), SplitRule(), ["identity"], "price")
 
 
+@given(st.integers(0, 50))
+def test_where_a_stratum_is_corrected_only_rows_near_a_boundary_may_move(seed):
+    """Those between the lowest and the highest boundary of all strata, before and after."""
+    frame = houses([300, 200, 100], seed).assign(hash=lambda rows: row_hashes(rows, ["identity"]))
+    corrected = frame.copy()
+    few = np.random.default_rng(seed).choice(600, 30, replace=False)
+    corrected.loc[few, "place"] = "place 0"
+    boundaries = []
+    for rows in (frame, corrected):
+        train, test, _ = divide(rows, HASH, ["identity"], "price")
+        boundaries += [*test.groupby("place")["hash"].max(), *train.groupby("place")["hash"].min()]
+    (old_train, old_test, _), (new_train, new_test, _) = sides(frame), sides(corrected)
+    moved = (old_train & new_test) | (old_test & new_train)
+    hashes = frame.set_index("identity")["hash"]
+    assert all(min(boundaries) <= hashes[identity] <= max(boundaries) for identity in moved)
+    assert len(moved) <= 30
+
+
+def days(rows, **columns):
+    moments = pd.date_range("2024-01-01", periods=rows, freq="D", unit="us")
+    return pd.DataFrame({"day": moments, "identity": range(rows), "price": 1.0} | columns)
+
+
+@pytest.mark.parametrize("written", [lambda day: day, lambda day: day.dt.strftime("%Y-%m-%d"), lambda day: day.dt.date])
+def test_the_test_rows_are_the_newest_period(written):
+    frame = days(800).sample(frac=1, random_state=1).assign(day=lambda rows: written(rows["day"]))
+    rule = SplitRule(kind="time", by="day", test_size="1 year", validation_size="30 days")
+    train, test, (share,) = divide(frame, rule, ["identity"], "price")
+    assert (share.train, share.validation, share.test) == (800 - 365 - 30, 30, 365)
+    assert train["identity"].tolist() == list(range(435))
+    assert test["identity"].tolist() == list(range(435, 800))
+
+
+@pytest.mark.parametrize(("size", "rows"), [(0.25, 10), (0.1, 4)])
+def test_time_may_be_a_number_and_the_size_a_share(size, rows):
+    frame = days(40).assign(day=np.arange(40.0))
+    _, test, _ = divide(frame, SplitRule(kind="time", by="day", test_size=size), ["identity"], "price")
+    assert test["identity"].tolist() == list(range(40 - rows, 40))
+
+
+def test_a_period_needs_dates():
+    rule = SplitRule(kind="time", by="day", test_size="90 days")
+    with pytest.raises(ProblemError, match=r"split.test_size = '90 days' needs dates, but the column 'day'"):
+        divide(days(40).assign(day=np.arange(40)), rule, ["identity"], "price")
+
+
+def test_rows_without_a_time_are_counted():
+    frame = days(40)
+    frame.loc[[3, 30], "day"] = pd.NaT
+    with pytest.raises(DataRefused, match="2 of 40 rows have no time in the column 'day'"):
+        divide(frame, SplitRule(kind="time", by="day"), ["identity"], "price")
+
+
+def test_a_period_that_leaves_nothing_to_train_on_is_refused():
+    with pytest.raises(DataRefused, match="40 rows, too few for test_size = 5 years; choose other sizes"):
+        divide(days(40), SplitRule(kind="time", by="day", test_size="5 years"), ["identity"], "price")
+
+
+def test_text_is_no_target_of_a_regression():
+    with pytest.raises(DataRefused, match=r"The target 'price' holds .*string, but task = 'regression' needs numbers"):
+        divide(houses([40]).assign(price="dear"), SplitRule(), ["identity"], "price")
+
+
+def test_training_rows_of_one_class_are_refused():
+    reading = Reading(SplitRule(), ["identity"], "place", "classification")
+    frame = houses([40, 2]).assign(place=lambda rows: np.where(rows["place"] == "place 0", "hill", "sea"))
+    reading.add(pa.RecordBatch.from_pandas(frame[["identity", "place"]], preserve_index=False))
+    _, evidence = reading.evidence()
+    check_classes(evidence, np.arange(42), "place")
+    with pytest.raises(DataRefused, match="The target 'place' has one class only, 'hill'; there is nothing to tell"):
+        check_classes(evidence, np.flatnonzero(frame["place"] == "hill"), "place")
+
+
+# The task.
+
+
+def kept(store, frame):
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    return Validated(data=store.keep_table(table, "raw"), expectations=1)
+
+
+def divided(store, frame, rule=HASH, identity=("identity",), folds=5, task_kind="regression"):
+    return split.fn(kept(store, frame), rule, identity, "price", folds, task_kind, store)
+
+
 @pytest.mark.usefixtures("without_run_logger")
 def test_the_task_keeps_both_sides(store):
-    table = pa.Table.from_pandas(houses([60, 40]), preserve_index=False)
-    validated = Validated(data=store.keep_table(table, "raw"), expectations=1)
-    record = split.fn(validated, HASH, ("identity",), "price", store)
+    frame = houses([60, 40])
+    record = divided(store, frame)
     assert (record.train.rows, record.test.rows) == (80, 20)
-    assert record.train.names == ("identity", "place", "rooms", "price", ROW)
+    assert record.test.names == ("identity", "place", "rooms", "price", ROW)
+    assert record.train.names == (*record.test.names, FOLD)
     assert [(share.train, share.test) for share in record.strata] == [(48, 12), (32, 8)]
-    assert split.fn(validated, HASH, ("identity",), "price", store) == record
-    by_all_but_target = split.fn(validated, HASH, (), "price", store)
+    assert (record.unit, record.folds, record.forward) == (("identity",), 5, False)
+    assert divided(store, frame) == record
+    train, test, _ = divide(frame, HASH, ["identity"], "price")
+    pd.testing.assert_frame_equal(store.table(record.test).to_pandas(), test.reset_index(drop=True))
+    rows = store.table(record.train).to_pandas()
+    pd.testing.assert_frame_equal(rows.drop(columns=FOLD), train.reset_index(drop=True))
+    assert rows[FOLD].dtype == np.int16
+    by_all_but_target = divided(store, frame, identity=())
+    assert by_all_but_target.unit == ("identity", "place", "rooms")
     hashes = store.table(by_all_but_target.test).to_pandas()
     np.testing.assert_array_equal(hashes[ROW], row_hashes(hashes, ["identity", "place", "rooms"]))
+
+
+@pytest.mark.usefixtures("without_run_logger")
+@pytest.mark.parametrize("kind", ["hash", "group", "time"])
+def test_neither_the_order_of_rows_nor_the_batches_change_a_byte(store, monkeypatch, kind):
+    rng = np.random.default_rng(2)
+    frame = houses([300, 200]).assign(day=rng.integers(0, 90, 500), customer=rng.choice(list("abcdefghijklmnop"), 500))
+    frame.loc[::7, "place"] = None
+    rules = {
+        "hash": SplitRule(stratify="place", validation_size=0.1),
+        "group": SplitRule(kind="group", by=("customer",)),
+        "time": SplitRule(kind="time", by="day"),
+    }
+    record = divided(store, frame, rules[kind])
+    monkeypatch.setattr(store_module, "BATCH", 37)
+    monkeypatch.setattr(buckets, "LEAST_ROWS", 64)
+    assert divided(store, frame, rules[kind]) == record
+    assert divided(store, frame.sample(frac=1, random_state=3), rules[kind]) == record
+
+
+@pytest.mark.usefixtures("without_run_logger")
+def test_a_group_is_on_one_side_and_in_one_fold(store):
+    frame = houses([600]).assign(customer=lambda rows: rows["identity"] % 60)
+    record = divided(store, frame, SplitRule(kind="group", by="customer"), folds=4)
+    train, test = (store.table(side).to_pandas() for side in (record.train, record.test))
+    assert record.unit == ("customer",)
+    assert set(train["customer"]).isdisjoint(test["customer"])
+    assert (train.groupby("customer")[FOLD].nunique() == 1).all()
+    assert set(train[FOLD]) == {0, 1, 2, 3}
+    np.testing.assert_array_equal(train[ROW], row_hashes(train, ["identity"]))
+
+
+@pytest.mark.usefixtures("without_run_logger")
+def test_folds_of_a_split_by_time_go_forward(store):
+    frame = days(300).assign(day=lambda rows: rows["day"].repeat(3).to_numpy()[:300])
+    record = divided(store, frame, SplitRule(kind="time", by="day", test_size="20 days"), folds=3)
+    train = store.table(record.train).to_pandas()
+    assert (record.folds, record.forward) == (3, True)
+    assert set(train[FOLD]) == {-1, 0, 1, 2}
+    for number in range(3):
+        assert train["day"][train[FOLD] < number].max() < train["day"][train[FOLD] == number].min()
+    assert np.ptp(np.bincount(train[FOLD] + 1)) <= 3
+
+
+@pytest.mark.usefixtures("without_run_logger")
+@pytest.mark.parametrize("kind", ["hash", "shuffle"])
+def test_a_validation_part_is_the_one_fold(store, kind):
+    record = divided(store, houses([60, 40]), SplitRule(kind=kind, stratify="place", validation_size=0.1))
+    fold = store.table(record.train)[FOLD].to_numpy()
+    assert (record.folds, record.forward) == (1, False)
+    assert np.bincount(fold + 1).tolist() == [70, 10]
+    assert [(share.train, share.validation, share.test) for share in record.strata] == [(42, 6, 12), (28, 4, 8)]
+
+
+@pytest.mark.usefixtures("without_run_logger")
+def test_too_few_units_for_the_folds_are_refused(store):
+    frame = houses([100]).assign(customer=np.arange(100) % 4)
+    with pytest.raises(DataRefused, match=r"too few, or too alike, for cross_validation.folds = 5"):
+        divided(store, frame, SplitRule(kind="group", by="customer", test_size=0.25))
+
+
+@pytest.mark.usefixtures("without_run_logger")
+@pytest.mark.parametrize("name", [ROW, FOLD])
+def test_a_name_that_is_taken_is_refused(store, name):
+    with pytest.raises(DataRefused, match=f"The data has a column '{name}'"):
+        divided(store, houses([40]).rename(columns={"rooms": name}))
+
+
+@pytest.mark.usefixtures("without_run_logger")
+def test_types_stay_what_they_are(store):
+    """Also where a value is missing, which makes pandas read whole numbers as floats."""
+    frame = houses([60, 40])
+    frame["rooms"] = frame["rooms"].astype("Int64").mask(frame["rooms"] == 3)
+    record = divided(store, frame)
+    assert {column.name: column.dtype for column in record.train.columns}["rooms"] == "int64"
+    assert store.table(record.train)["rooms"].null_count + store.table(record.test)["rooms"].null_count == int(
+        frame["rooms"].isna().sum()
+    )

@@ -3,7 +3,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from tasks.columns import ROW
+from tasks.columns import FOLD, ROW
 from tasks.featurize import features
 from tasks.models import load
 from tasks.problem import Candidate
@@ -14,14 +14,19 @@ pytestmark = pytest.mark.usefixtures("without_run_logger")
 
 COLUMNS = FeatureSet(target="kind", roles={"x": "numeric", "twice": "numeric"}, derived={"twice": "2 * x"})
 ROWS = pd.DataFrame(
-    {"x": np.arange(40.0), "kind": ["newt", "frog"] * 20, ROW: np.arange(40, dtype="uint64") * np.uint64(2**58)}
+    {
+        "x": np.arange(40.0),
+        "kind": ["newt", "frog"] * 20,
+        ROW: np.arange(40, dtype="uint64") * np.uint64(2**58),
+        FOLD: np.zeros(40, dtype="int16"),
+    }
 )
 
 
 @pytest.fixture
 def given(store):
-    table = pa.Table.from_pandas(features(ROWS, COLUMNS), preserve_index=False)
-    return Features(train=store.keep_table(table, "features"), columns=COLUMNS)
+    table = features(pa.RecordBatch.from_pandas(ROWS, preserve_index=False), COLUMNS)
+    return Features(train=store.keep_table(table, "features"), columns=COLUMNS, folds=1)
 
 
 def leaderboard(*candidates):
