@@ -2,80 +2,172 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from tasks.errors import ProblemError
-from tasks.expressions import columns_in, evaluate
+from tasks.expressions import Kind, Read, columns_in, evaluate, gives, is_arithmetic, reads
 from tasks.problem import Problem
-from tasks.records import Artifact, Column, FeatureSet, Role
+from tasks.records import Artifact, Column, FeatureSet, Role, Table
+from tasks.row_functions import texts
 from tasks.sentences import listed, meant
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
     from numpy.typing import NDArray
+
+NUMBERS = ("int", "uint", "float", "double", "bool", "half", "decimal")
+MISSING = np.uint64(2**64 - 1)
+"""Pandas' hash of a missing text."""
 
 ROW = "salamander_row"
 """The column of a split's tables that holds the hash of each row's identity."""
+
+FOLD = "salamander_fold"
+"""The column of the training rows that holds the fold in which each is held out (int16, from 0), or -1 for never."""
 
 
 def feature_set(problem: Problem, columns: Iterable[Column]) -> FeatureSet:
     """Give what models of a problem read, after checking every declared column against the data.
 
-    Numbers are numeric, everything else is categorical, unless the problem says otherwise.
+    Numbers are numeric, dates are no features by themselves, everything else is categorical, unless the problem says
+    otherwise. A derived column is numeric or categorical by what its expression gives.
 
     Raises
     ------
     ProblemError
-        The problem names a column that the data does not have.
+        The problem names a column that the data does not have, or that holds something else than is needed.
     """
-    dtypes = {column.name: column.dtype for column in columns}
-    derived = dict(problem.derived)
-    named = {
+    dtypes = {column.name: column.dtype for column in with_history(problem, columns)}
+    kinds: dict[str, Kind] = {name: _kind(dtype) for name, dtype in dtypes.items()}
+    where = f"data/{problem.name}/problem.toml"
+    if taken := [name for name in problem.derived if name in dtypes]:
+        raise ProblemError(f"{where}: derived.{taken[0]} has the name of a column of the data.")
+    check_names(problem.name, _named(problem), dtypes, problem.derived)
+    for name, text in problem.derived.items():
+        for read in reads(text):
+            _check_read(f"{where}: derived.{name}", read, problem, kinds, dtypes)
+        kinds[name], dtypes[name] = gives(text), f"{gives(text)}s"
+    for key, needed in (("numeric", "number"), ("text", "text")):
+        for name in getattr(problem.columns, key):
+            if kinds[name] != needed:
+                raise ProblemError(
+                    f"{where}: columns.{key} needs {needed}s, but the column {name!r} "
+                    f"holds {dtypes[name]}; correct the data, or leave the column out."
+                )
+    left_out = {problem.target, *problem.columns.drop}
+    roles: dict[str, Role] = {}
+    for name, kind in kinds.items():
+        if name not in left_out and (role := _role(problem, name, kind)):
+            roles[name] = role
+    return FeatureSet(target=problem.target, roles=roles, derived=problem.derived)
+
+
+def check_names(
+    problem: str, named: Mapping[str, Iterable[str]], data: Iterable[str], derived: Iterable[str] = ()
+) -> None:
+    """Check that columns which a problem names, by the key that they stand under, are columns of the data.
+
+    Those of ``columns`` may be derived ones as well.
+
+    Raises
+    ------
+    ProblemError
+        One is not: says which, and under which key.
+    """
+    columns, more = list(data), list(derived)
+    for key, names in named.items():
+        known = [*columns, *more] if key.startswith("columns.") else columns
+        for name in names:
+            if name not in known:
+                raise ProblemError(
+                    f"data/{problem}/problem.toml: {key} names the column {name!r}, which the data does not have"
+                    f"{meant(name, known)}; its columns: {listed(columns)}."
+                )
+
+
+def _named(problem: Problem) -> dict[str, tuple[str, ...]]:
+    """Give the names of columns that a problem declares, by the key that they stand under."""
+    return {
         "target": (problem.target,),
         "identity": problem.identity,
+        "split.by": problem.split.by,
         "split.stratify": (problem.split.stratify,) if problem.split.stratify else (),
         "columns.drop": problem.columns.drop,
         "columns.numeric": problem.columns.numeric,
         "columns.categorical": problem.columns.categorical,
-    } | {f"derived.{name}": columns_in(text) for name, text in derived.items()}
-    for key, names in named.items():
-        for name in names:
-            if name not in dtypes:
-                raise ProblemError(
-                    f"data/{problem.name}/problem.toml: {key} names the column {name!r}, which the data does not have"
-                    f"{meant(name, dtypes)}; its columns: {listed(dtypes)}."
-                )
-    for key, names in named.items():
-        if key == "columns.numeric" or key.startswith("derived."):
-            for name in names:
-                if not _is_number(dtypes[name]):
-                    raise ProblemError(
-                        f"data/{problem.name}/problem.toml: {key} needs numbers, but the column {name!r} "
-                        f"holds {dtypes[name]}; correct the data, or leave the column out."
-                    )
-    if taken := [name for name in derived if name in dtypes]:
-        raise ProblemError(
-            f"data/{problem.name}/problem.toml: derived.{taken[0]} has the name of a column of the data."
-        )
-    roles: dict[str, Role] = {
-        name: _role(problem, name, dtype)
-        for name, dtype in dtypes.items()
-        if name != problem.target and name not in problem.columns.drop
+        "columns.text": problem.columns.text,
     }
-    for name in derived:
-        roles[name] = "numeric"
-    return FeatureSet(target=problem.target, roles=roles, derived=derived)
 
 
-def _role(problem: Problem, name: str, dtype: str) -> Role:
-    return "categorical" if name in problem.columns.categorical or not _is_number(dtype) else "numeric"
+def with_history(problem: Problem, columns: Iterable[Column]) -> tuple[Column, ...]:
+    """Give the columns of the data and those that `look_back` adds to them, after checking what it reads.
+
+    Raises
+    ------
+    ProblemError
+        ``history`` names a column that the data does not have or that holds no numbers, or would make one that it has.
+    """
+    found = {column.name: column for column in columns}
+    history, where = problem.history, f"data/{problem.name}/problem.toml: history"
+    if history is None:
+        return tuple(found.values())
+    for key, names in {"order": (history.order,), "of": history.of, "by": history.by}.items():
+        for name in names:
+            if name not in found:
+                raise ProblemError(
+                    f"{where}.{key} names the column {name!r}, which the data does not have{meant(name, found)}; "
+                    f"its columns: {listed(found)}."
+                )
+            if key == "of" and _kind(found[name].dtype) != "number":
+                raise ProblemError(
+                    f"{where}.of needs numbers, but the column {name!r} holds {found[name].dtype}; correct the data, "
+                    "or name another column."
+                )
+    if taken := [name for name in history.columns if name in found]:
+        raise ProblemError(
+            f"{where} makes the column {taken[0]!r}, but the data has one of that name; rename that one."
+        )
+    return (*found.values(), *(Column(name=name, dtype="double") for name in history.columns))
 
 
-def _is_number(dtype: str) -> bool:
-    return dtype.startswith(("int", "uint", "float", "double", "bool", "half", "decimal"))
+def _check_read(key: str, read: Read, problem: Problem, kinds: dict[str, Kind], dtypes: dict[str, str]) -> None:
+    """Check that a derived column can read a column: one of the data, or one derived before it."""
+    name, kind = read.column, kinds.get(read.column)
+    if name in problem.derived and kind is None:
+        raise ProblemError(f"{key} reads {name!r}, which is derived after it; declare {name!r} first.")
+    if name == problem.target:
+        raise ProblemError(f"{key} reads the target {name!r}, which nobody knows when a model predicts.")
+    if kind is None:
+        raise ProblemError(
+            f"{key} names the column {name!r}, which the data does not have"
+            f"{meant(name, dtypes)}; its columns: {listed(dtypes)}."
+        )
+    if read.takes not in {kind, "any value"} and not (read.takes == "date" and kind == "text"):
+        needs = {"number": "numbers", "text": "text", "date": "dates"}[read.takes]
+        raise ProblemError(
+            f"{key}{f': {read.function}' if read.function else ''} needs {needs}, but the column {name!r} "
+            f"holds {dtypes[name]}; correct the data, or leave the column out."
+        )
+
+
+def _role(problem: Problem, name: str, kind: Kind) -> Role | None:
+    declared: tuple[Role, ...] = ("numeric", "categorical", "text")
+    for role in declared:
+        if name in getattr(problem.columns, role):
+            return role
+    if kind == "date":
+        return None
+    return "numeric" if kind == "number" else "categorical"
+
+
+def _kind(dtype: str) -> Kind:
+    if dtype.startswith(("date", "timestamp")):
+        return "date"
+    return "number" if dtype.startswith(NUMBERS) else "text"
 
 
 def derive(frame: pd.DataFrame, columns: FeatureSet) -> pd.DataFrame:
@@ -83,35 +175,52 @@ def derive(frame: pd.DataFrame, columns: FeatureSet) -> pd.DataFrame:
 
     Every derived value depends on its own row alone, so it is the same in training, in evaluation and in production.
     Division by zero gives a missing value. Numeric features are float64, categorical ones are strings (missing stays
-    missing).
+    missing), texts are strings (a missing one is empty).
     """
     import pandas as pd
 
-    numbers = {name: frame[name].to_numpy(dtype="float64", na_value=np.nan) for name in _numeric_inputs(columns)}
-    features: dict[str, Any] = {}
+    values = _Values(frame)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for name, role in columns.roles.items():
-            if name in columns.derived:
-                value = np.asarray(evaluate(columns.derived[name], numbers), dtype="float64")
-                features[name] = np.where(np.isfinite(value), value, np.nan)
-            elif role == "numeric":
-                features[name] = frame[name].to_numpy(dtype="float64", na_value=np.nan)
-            else:
-                features[name] = _texts(frame[name])
+        for name, expression in columns.derived.items():
+            found = evaluate(expression, values.read_by(expression))
+            if gives(expression) == "number":
+                number = np.asarray(found, dtype="float64")
+                found = np.where(np.isfinite(number), number, np.nan)
+            values.derived[name] = pd.Series(found, index=frame.index)
+    features = {name: _feature(values[name], role) for name, role in columns.roles.items()}
     return pd.DataFrame(features, index=frame.index)
 
 
-def _texts(values: pd.Series[Any]) -> pd.Series[Any]:
-    """Give categories as text: 12 and 12.0 are one, as one missing value makes pandas read whole numbers as floats."""
-    import pandas as pd
+class _Values:
+    """The columns of a frame and those derived so far."""
 
-    if pd.api.types.is_float_dtype(values):
-        values = values.map(lambda number: str(int(number)) if number.is_integer() else str(number), na_action="ignore")
-    return values.astype("str").where(values.notna())
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.frame = frame
+        self.derived: dict[str, pd.Series[Any]] = {}
+
+    def __getitem__(self, name: str) -> pd.Series[Any]:
+        return self.derived[name] if name in self.derived else self.frame[name]
+
+    def read_by(self, expression: str) -> dict[str, Any]:
+        """Give the columns that an expression reads: numbers as float64 arrays, others as they are."""
+        return {
+            read.column: _numbers(self[read.column]) if read.takes == "number" else self[read.column]
+            for read in sorted(reads(expression), key=lambda read: read.takes == "number")
+        }
 
 
-def _numeric_inputs(columns: FeatureSet) -> set[str]:
-    return {name for text in columns.derived.values() for name in columns_in(text)}
+def _feature(values: pd.Series[Any], role: Role) -> Any:
+    match role:
+        case "numeric":
+            return _numbers(values)
+        case "categorical":
+            return texts(values)
+        case "text":
+            return texts(values).fillna("")
+
+
+def _numbers(values: pd.Series[Any]) -> NDArray[np.float64]:
+    return values.to_numpy(dtype="float64", na_value=np.nan)
 
 
 def names_with_role(columns: FeatureSet, role: Role) -> list[str]:
@@ -122,40 +231,107 @@ def names_with_role(columns: FeatureSet, role: Role) -> list[str]:
 def source_columns(columns: FeatureSet) -> list[str]:
     """Give the columns of the source that a model needs: its features and what the derived ones read."""
     plain = [name for name in columns.roles if name not in columns.derived]
-    return list(dict.fromkeys([*plain, *sorted(_numeric_inputs(columns))]))
+    inputs = {name for text in columns.derived.values() for name in columns_in(text) if name not in columns.derived}
+    return list(dict.fromkeys([*plain, *sorted(inputs)]))
 
 
-def identity_columns(declared: tuple[str, ...], target: str, data: Artifact) -> tuple[str, ...]:
+def served_columns(columns: FeatureSet) -> dict[str, bool]:
+    """Give what an exported network takes, and whether each is a number (else text).
+
+    Arithmetic is evaluated inside the network, on raw columns. What is derived from texts or dates is not: the network
+    takes such a feature itself, instead of the columns that it is derived from.
+    """
+    inside = arithmetic_inside(columns)
+    taken = [name for name in columns.roles if name not in inside]
+    inputs = {name for text in inside.values() for name in columns_in(text) if name not in inside}
+    return {name: columns.roles.get(name, "numeric") == "numeric" for name in dict.fromkeys([*taken, *sorted(inputs)])}
+
+
+def arithmetic_inside(columns: FeatureSet) -> dict[str, str]:
+    """Give the derived columns that are arithmetic on numbers that an exported network has, in order."""
+    inside: dict[str, str] = {}
+    for name, text in columns.derived.items():
+        outside = [read for read in columns_in(text) if read in columns.derived and read not in inside]
+        given = [read for read in columns_in(text) if read not in inside]
+        if (
+            is_arithmetic(text)
+            and columns.roles.get(name, "numeric") == "numeric"
+            and all(read in columns.roles for read in outside)
+            and all(columns.roles.get(read, "numeric") == "numeric" for read in given)
+        ):
+            inside[name] = text
+    return inside
+
+
+def identity_columns(declared: tuple[str, ...], target: str, data: Artifact | Table) -> tuple[str, ...]:
     """Give the columns that make a row what it is: as declared, else all but the target."""
-    return declared or tuple(name for name in data.names if name not in {target, ROW})
+    return declared or tuple(name for name in data.names if name not in {target, ROW, FOLD})
 
 
-def row_hashes(frame: pd.DataFrame, identity: Iterable[str]) -> NDArray[np.uint64]:
+def row_hashes(rows: pd.DataFrame | pa.RecordBatch | pa.Table, identity: Iterable[str]) -> NDArray[np.uint64]:
     """Give a hash of each row's identity, an array of shape (rows,).
 
     It depends on nothing but the values: not on the order of rows or columns, nor on whether a column was read as
     integers or, because of one missing value, as floats. Vectorised (pandas' hash is keyed and the same on every
-    machine).
+    machine), and of texts each different one is hashed once.
     """
     import pandas as pd
 
-    total = np.zeros(len(frame), dtype="uint64")
+    total = np.zeros(len(rows) if isinstance(rows, pd.DataFrame) else rows.num_rows, dtype="uint64")
     for name in sorted(identity):
-        total = pd.util.hash_array(total * np.uint64(31) + _value_hashes(frame[name]) + _salt(name))
+        hashed = _series_hashes(rows[name]) if isinstance(rows, pd.DataFrame) else _array_hashes(rows[name])
+        total = pd.util.hash_array(total * np.uint64(31) + hashed + _salt(name))
     return cast("NDArray[np.uint64]", total)
 
 
-def _value_hashes(values: pd.Series[Any]) -> NDArray[np.uint64]:
+def _series_hashes(values: pd.Series[Any]) -> NDArray[np.uint64]:
     import pandas as pd
 
-    if not pd.api.types.is_numeric_dtype(values):
-        texts = values.astype("object").where(values.notna(), None).astype("str")
-        return pd.util.hash_array(texts.to_numpy(dtype="object"))
-    numbers = values.to_numpy(dtype="float64", na_value=np.nan) + 0.0  # -0.0 and 0.0 are one value
-    hashed = pd.util.hash_array(np.where(np.isnan(numbers), np.nan, numbers))
-    large = np.abs(numbers) >= 2.0**53  # where floats no longer tell integers apart
-    if pd.api.types.is_integer_dtype(values) and large.any():
-        hashed[large] = pd.util.hash_array(values[large].astype("str").to_numpy(dtype="object"))
+    truth = values.dtype == "object" and pd.api.types.infer_dtype(values, skipna=True) == "boolean"
+    if not truth and not pd.api.types.is_numeric_dtype(values):
+        return _text_hashes(values)
+    whole = values.fillna(0).to_numpy() if pd.api.types.is_integer_dtype(values) else None
+    return _number_hashes(values.to_numpy(dtype="float64", na_value=np.nan), whole)
+
+
+def _array_hashes(values: pa.Array | pa.ChunkedArray) -> NDArray[np.uint64]:
+    """Give the hashes of Arrow values, the same as those of the series that pandas makes of them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import types
+
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if types.is_boolean(array.type) or types.is_integer(array.type):
+        array = array.cast("uint8") if types.is_boolean(array.type) else array
+        whole = pc.fill_null(array, 0).to_numpy(zero_copy_only=False)
+        gone = array.is_null().to_numpy(zero_copy_only=False)
+        return _number_hashes(np.where(gone, np.nan, whole.astype("float64")), whole)
+    if types.is_floating(array.type):
+        return _number_hashes(array.to_numpy(zero_copy_only=False).astype("float64"))
+    if types.is_nested(array.type):
+        return _text_hashes(array.to_pandas())
+    coded = array if types.is_dictionary(array.type) else array.dictionary_encode()
+    codes = pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy(zero_copy_only=False)
+    return np.append(_text_hashes(coded.dictionary.to_pandas()), MISSING)[codes]
+
+
+def _text_hashes(values: pd.Series[Any]) -> NDArray[np.uint64]:
+    import pandas as pd
+
+    texts = values.astype("object").where(values.notna(), None).astype("str")
+    return pd.util.hash_array(texts.to_numpy(dtype="object"))
+
+
+def _number_hashes(numbers: NDArray[np.float64], whole: NDArray[Any] | None = None) -> NDArray[np.uint64]:
+    """Give the hashes of numbers; ``whole`` are the same as integers, where they are, any value where one is missing.
+
+    From 2**53 on floats no longer tell integers apart, so these are hashed by their digits.
+    """
+    import pandas as pd
+
+    hashed = pd.util.hash_array(np.where(np.isnan(numbers), np.nan, numbers + 0.0))  # -0.0 and 0.0 are one value
+    if whole is not None and (large := np.abs(numbers) >= 2.0**53).any():
+        hashed[large] = pd.util.hash_array(whole[large].astype("str").astype("object"))
     return hashed
 
 

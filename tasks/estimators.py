@@ -18,6 +18,7 @@ from tasks.sentences import listed, meant
 
 SCALED = (
     "ElasticNet",
+    "HuberRegressor",
     "KNeighborsClassifier",
     "KNeighborsRegressor",
     "Lasso",
@@ -37,6 +38,12 @@ SCALED = (
 )
 FORESTS = ("ExtraTreesClassifier", "ExtraTreesRegressor", "RandomForestClassifier", "RandomForestRegressor")
 MISSING_ALLOWED = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
+DENSE_ONLY = (*MISSING_ALLOWED, "GaussianNB", "LinearDiscriminantAnalysis")
+MOST_DENSE_WORDS = 5_000
+"""An estimator that takes dense numbers only may have so many columns made of words; 10,000 rows are then 400 MB."""
+
+NOT_DECLARED = ("dtype", "input", "preprocessor", "tokenizer", "vocabulary")
+"""What `TfidfVectorizer` could be told but a problem file cannot: code, and reading files that the data names."""
 
 _IMPORTING = threading.Lock()
 """Threads that import scikit-learn's modules at the same moment can meet one that is half imported."""
@@ -62,15 +69,47 @@ def build(candidate: Candidate, task: TaskKind, columns: FeatureSet, seed: int) 
             )
     settings: dict[str, Any] = {"random_state": seed} if "random_state" in known else {}
     estimator.set_params(**settings | candidate.parameters)
+    if candidate.estimator == "ColumnForecast":
+        return _forecast(candidate, estimator, columns)
     if not is_network(estimator):
         return _pipeline(candidate, estimator, columns)
-    numeric, categorical = names_with_role(columns, "numeric"), names_with_role(columns, "categorical")
-    return estimator.set_params(numeric=numeric, categorical=categorical)
+    return _with_columns(candidate, estimator, columns)
+
+
+def _with_columns(candidate: Candidate, network: Any, columns: FeatureSet) -> Any:
+    texts = names_with_role(columns, "text")
+    reads_texts = hasattr(network, "tokens")
+    if candidate.text:
+        raise ProblemError(
+            f"candidates.text of {candidate.name!r} is for scikit-learn's estimators; {candidate.estimator} prepares "
+            "its inputs itself, so its settings belong in parameters."
+        )
+    if bool(texts) != reads_texts:
+        found = f"the columns of the role text ({listed(texts)})" if texts else "no column of the role text"
+        raise ProblemError(
+            f"candidates.estimator of {candidate.name!r}: {candidate.estimator} reads "
+            f"{'texts' if reads_texts else 'no texts'}, but there {'are' if texts else 'is'} {found}; "
+            f"{'use TextNetworkClassifier' if texts else 'declare one in columns.text'}, or another estimator."
+        )
+    roles = {"numeric": names_with_role(columns, "numeric"), "categorical": names_with_role(columns, "categorical")}
+    return network.set_params(**roles, text=texts)
 
 
 def is_network(estimator: Any) -> bool:
     """Tell whether an estimator is a Keras network, which prepares its inputs itself."""
     return hasattr(estimator, "predict_features")
+
+
+def _forecast(candidate: Candidate, estimator: Any, columns: FeatureSet) -> Any:
+    """Give a forecast that reads its columns as they are, without a pipeline."""
+    known = names_with_role(columns, "numeric")
+    for name in estimator.columns:
+        if name not in known:
+            raise ProblemError(
+                f"candidates.parameters of {candidate.name!r}: ColumnForecast predicts the column {name!r}, which is "
+                f"no numeric feature{meant(name, known)}; allowed: {listed(known)}."
+            )
+    return estimator
 
 
 def _pipeline(candidate: Candidate, estimator: Any, columns: FeatureSet) -> Any:
@@ -91,9 +130,43 @@ def _pipeline(candidate: Candidate, estimator: Any, columns: FeatureSet) -> Any:
         [
             ("numeric", numeric, names_with_role(columns, "numeric")),
             ("categorical", categorical, names_with_role(columns, "categorical")),
-        ]
+            *_words(candidate, columns),
+        ],
+        sparse_threshold=0.0 if candidate.estimator in DENSE_ONLY else 0.3,
     )
     return Pipeline([("prepare", prepare), ("estimate", estimator)])
+
+
+def _words(candidate: Candidate, columns: FeatureSet) -> list[tuple[str, Any, str]]:
+    """Give a vectorizer for each column of the role text, with the candidate's settings.
+
+    Raises
+    ------
+    ProblemError
+        There is no such column, no such setting, or more words than the estimator can take.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    names = names_with_role(columns, "text")
+    known = sorted(set(TfidfVectorizer().get_params()) - set(NOT_DECLARED))
+    where = f"candidates.text of {candidate.name!r}"
+    if candidate.text and not names:
+        raise ProblemError(f"{where} needs a column of the role text; declare columns.text = ['...'].")
+    for name in candidate.text:
+        if name not in known:
+            raise ProblemError(
+                f"{where}: TfidfVectorizer has no setting {name!r}{meant(name, known)}; allowed: {listed(known)}."
+            )
+    most = candidate.text.get("max_features")
+    if names and candidate.estimator in DENSE_ONLY and not (isinstance(most, int) and 0 < most <= MOST_DENSE_WORDS):
+        raise ProblemError(
+            f"{where}: {candidate.estimator} takes dense numbers only, so the number of words must be limited: "
+            f"text = {{ max_features = 1000 }}, at most {MOST_DENSE_WORDS:,}."
+        )
+    settings: dict[str, Any] = dict(candidate.text)
+    if isinstance(settings.get("stop_words"), tuple):
+        settings["stop_words"] = list(settings["stop_words"])
+    return [(f"words of {name}", TfidfVectorizer(**settings), name) for name in names]
 
 
 def use_cores(estimator: Any, cores: int | None) -> None:

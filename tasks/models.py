@@ -1,7 +1,8 @@
 """Fitted models in and out of files that hold no pickle, and the one prediction from raw columns.
 
 What is evaluated, checked before deployment and served is one object: `Predictor`. It derives the columns, runs the
-pipeline and gives a `Prediction`.
+pipeline and gives a `Prediction`. TensorFlow Serving begins a step later where columns are derived from texts or dates:
+the exported network takes those features as they are derived, see `columns.served_columns`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.columns import derive, source_columns
+from tasks.columns import arithmetic_inside, derive, served_columns
 from tasks.errors import StoreError
 from tasks.estimators import build, is_network
 from tasks.expressions import evaluate
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 TRUSTED = (
     "numpy.dtype",
+    "scipy.sparse._csr.csr_matrix",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.metrics._dist_metrics.BrayCurtisDistance64",
     "sklearn.metrics._dist_metrics.CanberraDistance64",
@@ -38,6 +40,7 @@ TRUSTED = (
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
+    "tasks.forecasts.ColumnForecast",
 )
 """The types that a model file may hold beyond what skops trusts by itself. Fixed here; a file never adds to it."""
 
@@ -88,12 +91,11 @@ def save(estimator: Any, columns: FeatureSet, store: Store) -> dict[str, File]:
     """Write a fitted estimator's files into the store and give their records by name.
 
     A pipeline becomes ``model.skops``; a network becomes ``network.keras`` and ``saved_model/``, whose served signature
-    takes raw columns.
+    takes raw columns, and in place of those from which features are derived by text or date functions, these features.
     """
     with store.scratch() as folder:
         if is_network(estimator):
-            signature = {name: _is_number(name, columns) for name in source_columns(columns)}
-            estimator.save(folder, lambda raw: _derive_tensors(raw, columns), signature)
+            estimator.save(folder, lambda raw: _derive_tensors(raw, columns), served_columns(columns))
         else:
             import skops.io
 
@@ -133,16 +135,12 @@ def _load_network(model: Model, path: Path) -> Any:
     return estimator.load(path)
 
 
-def _is_number(name: str, columns: FeatureSet) -> bool:
-    return columns.roles.get(name, "numeric") == "numeric"
-
-
 def _derive_tensors(raw: dict[str, Any], columns: FeatureSet) -> dict[str, Any]:
-    """Give the same features as `columns.derive`, for tensors."""
+    """Give the same features as `columns.derive`, for tensors of what an exported network takes."""
     import tensorflow as tf
 
     features = dict(raw)
-    for name, text in columns.derived.items():
-        value = evaluate(text, raw, tf.math)
+    for name, text in arithmetic_inside(columns).items():
+        value = evaluate(text, features, tf.math)
         features[name] = tf.where(tf.math.is_finite(value), value, tf.constant(np.nan, value.dtype))
     return features

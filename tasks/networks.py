@@ -57,7 +57,7 @@ class Network(BaseEstimator):
 
     Parameters
     ----------
-    numeric, categorical : sequence of str
+    numeric, categorical, text : sequence of str
         The features of each role; set by `estimators.build`.
     epochs, batch_size, patience : int
         At most so many passes, rows a step, and epochs without gain on the validation rows before training stops.
@@ -69,6 +69,7 @@ class Network(BaseEstimator):
 
     numeric: Sequence[str] = ()
     categorical: Sequence[str] = ()
+    text: Sequence[str] = ()
     epochs: int = 60
     batch_size: int = 64
     patience: int = 8
@@ -84,6 +85,24 @@ class Network(BaseEstimator):
         """Give the targets as numbers, and the name of Keras's loss for them."""
         raise NotImplementedError
 
+    def dense(self, units: int, activation: str | None = None, initializer: str = "GlorotUniform") -> Any:
+        """Give a dense layer with a seed of its own: Keras's default is drawn from what other threads draw from too."""
+        keras = tensorflow().keras
+        kernel = getattr(keras.initializers, initializer)(seed=next(self._seeds))
+        return keras.layers.Dense(units, activation=activation, kernel_initializer=kernel)
+
+    def dropped(self, share: float) -> Any:
+        """Give a dropout layer with a seed of its own."""
+        return tensorflow().keras.layers.Dropout(share, seed=next(self._seeds))
+
+    def prepare(self, arrays: dict[str, NDArray[Any]], kept: NDArray[np.int64]) -> dict[str, NDArray[Any]]:  # noqa: ARG002
+        """Give the arrays as the trained part takes them; ``kept`` are the training rows, to adapt to."""
+        return arrays
+
+    def whole(self, trained: Any) -> Any:
+        """Give the network that takes the features themselves, from its trained part."""
+        return trained
+
     def fit(self, X: pd.DataFrame, y: NDArray[Any]) -> Self:
         """Train with early stopping and keep the best weights.
 
@@ -95,11 +114,13 @@ class Network(BaseEstimator):
         keras = tensorflow().keras
         keras.utils.clear_session()
         keras.utils.set_random_seed(self.random_state)
-        arrays, (targets, loss) = self._arrays(X), self.encode(y)
+        self._seeds = iter(np.random.default_rng(self.random_state).integers(1, 2**31, 1000).tolist())
+        raw, (targets, loss) = self._arrays(X), self.encode(y)
         order = np.random.default_rng(self.random_state).permutation(len(X))
         held_out, kept = np.split(order, [max(1, round(len(X) * self.validation_fraction))])
+        arrays = self.prepare(raw, kept)
         inputs = {
-            name: keras.Input((array.shape[1],), name=name, dtype="string" if name == "categorical" else "float32")
+            name: keras.Input(array.shape[1:], name=name, dtype="string" if array.dtype == object else array.dtype.name)
             for name, array in arrays.items()
         }
         chosen = {name: array[kept] for name, array in arrays.items()}
@@ -119,7 +140,7 @@ class Network(BaseEstimator):
         )
         if not np.isfinite(history.history["loss"][-1]):
             raise ValueError("the network diverged: its loss is no number any more; lower learning_rate")
-        self.network_ = network
+        self.network_ = self.whole(network)
         return self
 
     def predict_features(self, X: pd.DataFrame) -> NDArray[Any]:
@@ -173,6 +194,8 @@ class Network(BaseEstimator):
             arrays["numeric"] = X[list(self.numeric)].to_numpy(dtype="float32")
         if self.categorical:
             arrays["categorical"] = X[list(self.categorical)].astype("object").fillna("").to_numpy(dtype="object")
+        if self.text:
+            arrays["text"] = X[list(self.text)].to_numpy(dtype="object")
         return arrays
 
     def _tensors(self, tf: Any, features: dict[str, Any]) -> dict[str, Any]:
@@ -181,6 +204,8 @@ class Network(BaseEstimator):
             tensors["numeric"] = tf.stack([tf.cast(features[name], tf.float32) for name in self.numeric], axis=1)
         if self.categorical:
             tensors["categorical"] = tf.stack([features[name] for name in self.categorical], axis=1)
+        if self.text:
+            tensors["text"] = tf.stack([features[name] for name in self.text], axis=1)
         return tensors
 
     def _batches(self, arrays: dict[str, NDArray[Any]], y: NDArray[Any], rows: NDArray[Any], *, shuffle: bool) -> Any:
@@ -191,8 +216,10 @@ class Network(BaseEstimator):
         return data.batch(self.batch_size)
 
 
-class _Classifier(ClassifierMixin, Network):
-    def encode(self, y: NDArray[Any]) -> tuple[NDArray[Any], str]:
+class NetworkClassifier(ClassifierMixin, Network):
+    """What every network for classes shares."""
+
+    def encode(self, y: NDArray[Any]) -> tuple[NDArray[Any], str]:  # noqa: D102
         self.classes_, codes = np.unique(y, return_inverse=True)
         return codes, "sparse_categorical_crossentropy"
 
@@ -204,13 +231,13 @@ class _Classifier(ClassifierMixin, Network):
         """Give the likeliest class of each row."""
         return self.classes_[self.predict_features(X).argmax(axis=1)]
 
-    def answer(self, output: Any) -> dict[str, Any]:
+    def answer(self, output: Any) -> dict[str, Any]:  # noqa: D102
         tf = tensorflow()
         return {"probabilities": output, "class": tf.gather(tf.constant(self.classes_), tf.argmax(output, axis=1))}
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class ConvolutionalNetworkClassifier(_Classifier):
+class ConvolutionalNetworkClassifier(NetworkClassifier):
     """A small convolutional network for grey images whose pixels are the numeric columns, row by row.
 
     Parameters
@@ -233,25 +260,27 @@ class ConvolutionalNetworkClassifier(_Classifier):
     dropout: float = 0.4
 
     def layers(self, inputs: dict[str, Any], X: dict[str, NDArray[Any]], y: NDArray[Any]) -> Any:  # noqa: ARG002, D102
-        layers = tensorflow().keras.layers
+        keras = tensorflow().keras
+        layers = keras.layers
         values = layers.Rescaling(1.0 / max(float(np.nanmax(X["numeric"])), 1e-9))(inputs["numeric"])
         values = layers.Reshape((*self.image_shape, 1))(values)
         for filters in (self.filters, 2 * self.filters):
-            values = layers.Conv2D(filters, 3, padding="same", activation="relu")(values)
-            values = layers.Conv2D(filters, 3, padding="same", activation="relu")(values)
+            for _ in range(2):
+                kernel = keras.initializers.GlorotUniform(seed=next(self._seeds))
+                values = layers.Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer=kernel)(values)
             values = layers.MaxPooling2D()(values)
-        values = layers.Dropout(self.dropout)(layers.Flatten()(values))
-        values = layers.Dropout(self.dropout)(layers.Dense(self.units, activation="relu")(values))
-        return layers.Dense(len(self.classes_), activation="softmax")(values)
+        values = self.dropped(self.dropout)(layers.Flatten()(values))
+        values = self.dropped(self.dropout)(self.dense(self.units, "relu")(values))
+        return self.dense(len(self.classes_), "softmax")(values)
 
 
-class _WideAndDeep(Network):
+class WideAndDeepNetwork(Network):
     """The wide and deep architecture: what is linear takes the short way, what is not goes through hidden layers."""
 
     hidden: Sequence[int]
 
-    def wide_and_deep(self, inputs: dict[str, Any], X: dict[str, NDArray[Any]]) -> Any:
-        """Give the joined tensor of the prepared inputs (wide) and the last hidden layer (deep)."""
+    def prepared(self, inputs: dict[str, Any], X: dict[str, NDArray[Any]]) -> list[Any]:
+        """Give the tensors of the numbers, standardised, and of each category, one unit a value."""
         keras = tensorflow().keras
         prepared: list[Any] = []
         if "numeric" in inputs:
@@ -263,15 +292,20 @@ class _WideAndDeep(Network):
             vocabulary = sorted(set(X["categorical"][:, index]))
             lookup = keras.layers.StringLookup(vocabulary=vocabulary, output_mode="one_hot")
             prepared.append(lookup(inputs["categorical"][:, index]))
+        return prepared
+
+    def wide_and_deep(self, inputs: dict[str, Any], X: dict[str, NDArray[Any]]) -> Any:
+        """Give the joined tensor of the prepared inputs (wide) and the last hidden layer (deep)."""
+        keras, prepared = tensorflow().keras, self.prepared(inputs, X)
         wide = keras.layers.Concatenate()(prepared) if len(prepared) > 1 else prepared[0]
         deep = wide
         for units in self.hidden:
-            deep = keras.layers.Dense(units, activation="selu", kernel_initializer="lecun_normal")(deep)
+            deep = self.dense(units, "selu", "LecunNormal")(deep)
         return keras.layers.Concatenate()([wide, deep])
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class WideAndDeepRegressor(RegressorMixin, _WideAndDeep):
+class WideAndDeepRegressor(RegressorMixin, WideAndDeepNetwork):
     """A wide and deep network for a number.
 
     Parameters
@@ -291,7 +325,7 @@ class WideAndDeepRegressor(RegressorMixin, _WideAndDeep):
 
     def layers(self, inputs: dict[str, Any], X: dict[str, NDArray[Any]], y: NDArray[Any]) -> Any:  # noqa: D102
         layers = tensorflow().keras.layers
-        values = layers.Dense(1)(self.wide_and_deep(inputs, X))
+        values = self.dense(1)(self.wide_and_deep(inputs, X))
         return layers.Rescaling(scale=float(y.std()) or 1.0, offset=float(y.mean()))(values)
 
     def predict(self, X: pd.DataFrame) -> NDArray[Any]:
@@ -303,11 +337,10 @@ class WideAndDeepRegressor(RegressorMixin, _WideAndDeep):
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class WideAndDeepClassifier(_WideAndDeep, _Classifier):
+class WideAndDeepClassifier(WideAndDeepNetwork, NetworkClassifier):
     """A wide and deep network for classes; see `WideAndDeepRegressor`."""
 
     hidden: Sequence[int] = (128, 64)
 
     def layers(self, inputs: dict[str, Any], X: dict[str, NDArray[Any]], y: NDArray[Any]) -> Any:  # noqa: ARG002, D102
-        outputs = len(self.classes_)
-        return tensorflow().keras.layers.Dense(outputs, activation="softmax")(self.wide_and_deep(inputs, X))
+        return self.dense(len(self.classes_), "softmax")(self.wide_and_deep(inputs, X))

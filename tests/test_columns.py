@@ -1,5 +1,9 @@
+import datetime
+import decimal
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,9 +46,17 @@ def test_numbers_are_numeric_and_everything_else_is_categorical():
         "income": "numeric",
         "garden": "numeric",
         "place": "categorical",
-        "sold": "categorical",
         "street": "categorical",
     }
+
+
+def test_a_date_is_no_feature_unless_it_is_listed_but_a_part_of_it_can_be_derived():
+    declared = problem(derived={"month_sold": "month(sold)"})
+    features = feature_set(declared, DATA)
+    assert "sold" not in features.roles
+    assert features.roles["month_sold"] == "numeric"
+    assert "sold" in source_columns(features)
+    assert feature_set(problem(columns={"categorical": ["sold"]}), DATA).roles["sold"] == "categorical"
 
 
 def test_the_problem_has_the_last_word_on_roles():
@@ -80,6 +92,23 @@ def test_text_cannot_be_numeric():
         ({"derived": {"ratio": "rooms / incme"}}, "derived.ratio names the column 'incme'"),
         ({"derived": {"income": "rooms / 2"}}, "derived.income has the name of a column of the data"),
         ({"derived": {"ratio": "rooms / min(income)"}}, "'min(income)' is not allowed"),
+        ({"derived": {"size": "length(rooms)"}}, "derived.size: length needs text, but the column 'rooms' holds int64"),
+        ({"derived": {"when": "year(income)"}}, "derived.when: year needs dates, but the column 'income' holds double"),
+        (
+            {"derived": {"ratio": "rooms / place"}},
+            "derived.ratio needs numbers, but the column 'place' holds large_str",
+        ),
+        (
+            {"derived": {"a": "rooms + b", "b": "rooms"}},
+            "derived.a reads 'b', which is derived after it; declare 'b' f",
+        ),
+        ({"derived": {"a": "a + 1"}}, "derived.a reads 'a', which is derived after it"),
+        ({"derived": {"a": "first(place)", "b": "a + 1"}}, "derived.b needs numbers, but the column 'a' holds texts"),
+        ({"derived": {"a": "price / rooms"}}, "derived.a reads the target 'price', which nobody knows when"),
+        ({"columns": {"text": ["rooms"]}}, "columns.text needs texts, but the column 'rooms' holds int64"),
+        ({"columns": {"text": ["sold"]}}, "columns.text needs texts, but the column 'sold' holds timestamp[ns]"),
+        ({"columns": {"text": ["plce"]}}, "columns.text names the column 'plce'"),
+        ({"split": {"kind": "time", "by": "sld"}}, "split.by names the column 'sld'"),
     ],
 )
 def test_a_column_that_the_data_does_not_have_is_named(changes, expected):
@@ -95,6 +124,49 @@ def test_the_refusal_lists_the_columns_and_the_file():
         "data/houses/problem.toml: target names the column 'xyz', which the data does not have; "
         "its columns: rooms, income."
     )
+
+
+def test_a_derived_column_reads_those_derived_before_it_and_has_the_role_of_its_kind():
+    declared = problem(
+        derived={
+            "letter": "first(place)",
+            "kind_of_place": 'among(letter, "s", "h")',
+            "month_sold": "month(sold)",
+            "half": "month_sold / 6",
+        },
+        columns={"drop": ["letter"], "categorical": ["month_sold"], "text": ["street"]},
+    )
+    features = feature_set(declared, DATA)
+    assert features.roles == {
+        "rooms": "numeric",
+        "income": "numeric",
+        "garden": "numeric",
+        "place": "categorical",
+        "street": "text",
+        "kind_of_place": "categorical",
+        "month_sold": "categorical",
+        "half": "numeric",
+    }
+    frame = pd.DataFrame(
+        {
+            "rooms": [1, 2, 3],
+            "income": [1.0, 2.0, 3.0],
+            "garden": [True, False, True],
+            "place": ["shore", "moor", None],
+            "street": ["the high street", None, ""],
+            "sold": pd.to_datetime(["2020-03-01", None, "2020-12-31"]),
+        },
+        index=[2, 0, 1],
+    )
+    given_features = derive(frame[source_columns(features)], features)
+    assert list(given_features.columns) == list(features.roles)
+    assert given_features["kind_of_place"].tolist()[:2] == ["s", "other"]
+    assert given_features["kind_of_place"].isna().tolist() == [False, False, True]
+    assert given_features["street"].tolist() == ["the high street", "", ""]
+    assert given_features["month_sold"].dropna().tolist() == ["3", "12"]
+    np.testing.assert_array_equal(given_features["half"], [0.5, np.nan, 2.0])
+    alone = pd.concat([derive(frame.iloc[[row]], features) for row in range(3)])
+    pd.testing.assert_frame_equal(given_features, alone)
 
 
 def features(**changes):
@@ -253,3 +325,98 @@ def test_hashes_are_the_same_in_every_process_and_year():
         9452529348102197306,
         15283117313641875270,
     ]
+
+
+def reference(frame, identity):
+    """Give the hashes of rows as the first version did: the sides of all that was ever split rest on them."""
+
+    def of_values(values):
+        if not pd.api.types.is_numeric_dtype(values):
+            texts = values.astype("object").where(values.notna(), None).astype("str")
+            return pd.util.hash_array(texts.to_numpy(dtype="object"))
+        numbers = values.to_numpy(dtype="float64", na_value=np.nan) + 0.0
+        hashed = pd.util.hash_array(np.where(np.isnan(numbers), np.nan, numbers))
+        large = np.abs(numbers) >= 2.0**53
+        if pd.api.types.is_integer_dtype(values) and large.any():
+            hashed[large] = pd.util.hash_array(values[large].astype("str").to_numpy(dtype="object"))
+        return hashed
+
+    total = np.zeros(len(frame), dtype="uint64")
+    for name in sorted(identity):
+        salt = pd.util.hash_array(np.array([name], dtype="object"))[0]
+        total = pd.util.hash_array(total * np.uint64(31) + of_values(frame[name]) + salt)
+    return total
+
+
+TEXTS = st.one_of(st.text(max_size=5), st.sampled_from(["", "nan", "None"]))
+TYPES = {
+    pa.float64(): st.floats() | st.none(),
+    pa.float32(): st.floats(width=32) | st.none(),
+    pa.int64(): st.integers(-(2**63), 2**63 - 1),
+    pa.uint64(): st.integers(0, 2**64 - 1),
+    pa.int16(): st.integers(-(2**15), 2**15 - 1) | st.none(),
+    pa.bool_(): st.booleans(),
+    pa.string(): TEXTS | st.none(),
+    pa.large_string(): TEXTS | st.none(),
+    pa.dictionary(pa.int32(), pa.string()): TEXTS | st.none(),
+    pa.date32(): st.dates() | st.none(),
+    pa.timestamp("us"): st.datetimes() | st.none(),
+    pa.timestamp("us", "UTC"): st.datetimes(timezones=st.just(datetime.UTC)) | st.none(),
+    pa.decimal128(12, 2): st.decimals(-1000, 1000, places=2) | st.just(decimal.Decimal("1.10")) | st.none(),
+    pa.list_(pa.int64()): st.lists(st.integers(0, 3), max_size=3) | st.none(),
+}
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=str)
+@given(data=st.data(), cut=st.integers(0, 30))
+def test_hashes_are_those_of_the_first_version_however_the_rows_are_cut(kind, data, cut):
+    values = data.draw(st.lists(TYPES[kind], min_size=1, max_size=30))
+    table = pa.table({"x": pa.array(values, kind), "n": np.arange(len(values)) % 3})
+    expected = reference(table.to_pandas(), ["x", "n"])
+    np.testing.assert_array_equal(row_hashes(table, ["x", "n"]), expected)
+    np.testing.assert_array_equal(row_hashes(table.to_pandas(), ["x", "n"]), expected)
+    batches = [*table.slice(0, cut).to_batches(), *table.slice(cut).to_batches()]
+    np.testing.assert_array_equal(np.concatenate([row_hashes(batch, ["x", "n"]) for batch in batches]), expected)
+
+
+@pytest.mark.parametrize("values", [[True, False, None], [2**60, 2**60 + 1, None]], ids=["truth", "long numbers"])
+def test_one_missing_value_does_not_change_the_hashes_of_the_others(values):
+    """In the first version it did: pandas reads them as objects or as floats then."""
+    gappy, whole = (row_hashes(pa.table({"x": each}), ["x"]) for each in (values, values[:2]))
+    assert gappy[:2].tolist() == whole.tolist() == reference(pd.DataFrame({"x": values[:2]}), ["x"]).tolist()
+    assert len(set(gappy)) == 3
+
+
+HISTORY = {"order": "sold", "of": "price", "by": "place", "lags": [1], "rolling": [3]}
+
+
+def test_history_makes_numeric_features_of_the_target():
+    declared = problem(
+        identity=["sold"], history=HISTORY, columns={"drop": ["sold"]}, derived={"rise": "price_lag_1 - price_mean_3"}
+    )
+    features = feature_set(declared, DATA)
+    assert names_with_role(features, "numeric")[-3:] == ["price_lag_1", "price_mean_3", "rise"]
+    assert "price" not in features.roles
+    assert {"price_lag_1", "price_mean_3"} <= {*source_columns(features)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"order": "sod"}, "history.order names the column 'sod', which the data does not have (did you mean 'sold'?)"),
+        ({"of": ["rooms", "prise"]}, "history.of names the column 'prise', which the data does not have"),
+        ({"by": "plaec"}, "history.by names the column 'plaec', which the data does not have"),
+        ({"of": "place"}, "history.of needs numbers, but the column 'place' holds large_string; correct the data"),
+    ],
+)
+def test_a_column_that_history_cannot_read_is_named(changes, expected):
+    with pytest.raises(ProblemError) as caught:
+        feature_set(problem(identity=["sold"], history=HISTORY | changes), DATA)
+    assert str(caught.value).startswith(f"data/houses/problem.toml: {expected}")
+
+
+def test_history_makes_no_column_that_is_there():
+    with pytest.raises(
+        ProblemError, match=r"history makes the column 'price_lag_1', but the data has one of that name"
+    ):
+        feature_set(problem(identity=["sold"], history=HISTORY), [*DATA, Column(name="price_lag_1", dtype="double")])

@@ -1,10 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tasks.columns import derive
 from tasks.errors import ProblemError
-from tasks.estimators import build, is_network, use_cores
+from tasks.estimators import DENSE_ONLY, build, is_network, use_cores
 from tasks.models import load, save
 from tasks.problem import ESTIMATORS, Candidate
 from tasks.records import FeatureSet, File, Model
@@ -17,10 +18,15 @@ COLUMNS = FeatureSet(
     derived={"ratio": "rooms / income"},
 )
 EVERY = [
-    (task, name) for task, known in ESTIMATORS.items() for name, module in known.items() if module != "tasks.networks"
+    (task, name)
+    for task, known in ESTIMATORS.items()
+    for name, module in known.items()
+    if module.startswith("sklearn.")
 ]
 NETWORKS = [
-    (task, name) for task, known in ESTIMATORS.items() for name, module in known.items() if module == "tasks.networks"
+    ("classification", "ConvolutionalNetworkClassifier"),
+    ("classification", "WideAndDeepClassifier"),
+    ("regression", "WideAndDeepRegressor"),
 ]
 
 
@@ -203,3 +209,105 @@ def test_cores_reach_the_last_step():
     assert last_step(estimator).n_jobs == 2
     use_cores(estimator, None)
     assert last_step(estimator).n_jobs is None
+
+
+# Texts.
+
+TEXTS = FeatureSet(
+    target="sold", roles={"rooms": "numeric", "place": "categorical", "advert": "text", "letter": "text"}, derived={}
+)
+SMALL = {"max_features": 20}
+
+
+def adverts(rows=60):
+    rng = np.random.default_rng(2)
+    words = np.array(["a", "sunny", "quiet", "house", "flat", "with", "garden", "and", "balcony", "near", "the", "sea"])
+    texts = [" ".join(rng.choice(words, rng.integers(2, 9))) for _ in range(2 * rows)]
+    texts[5] = ""
+    return houses(rows)[["rooms", "place"]].assign(advert=texts[:rows], letter=texts[rows:])
+
+
+def unseen_adverts():
+    return pd.DataFrame(
+        {
+            "rooms": [2.0, np.nan],
+            "place": ["island", None],
+            "advert": ["a castle with garden", None],
+            "letter": [None, "\u00fcber sunny sunny"],
+        }
+    )
+
+
+def text_candidate(name, **changes):
+    needed = {"text": SMALL} if name in DENSE_ONLY else {"text": {"ngram_range": (1, 2), "sublinear_tf": True}}
+    return Candidate.model_validate({"name": "tried", "estimator": name} | needed | changes)
+
+
+@pytest.mark.parametrize(("task", "name"), EVERY)
+def test_texts_go_through_every_estimator_and_survive_the_store_exactly(store, task, name):
+    estimator = build(text_candidate(name), task, TEXTS, 7).fit(derive(adverts(), TEXTS), targets(task))
+    expected = estimator.predict(derive(unseen_adverts(), TEXTS))
+    assert expected.shape == (2,)
+    model = model_of(task, name, save(estimator, TEXTS, store)).model_copy(update={"columns": TEXTS})
+    prediction = load(model, store).predict(unseen_adverts())
+    np.testing.assert_array_equal(prediction.values, expected)
+    if prediction.probabilities is not None:
+        expected = estimator.predict_proba(derive(unseen_adverts(), TEXTS))
+        np.testing.assert_array_equal(prediction.probabilities, expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        {"analyzer": "char_wb", "ngram_range": (2, 3)},
+        {"stop_words": "english"},
+        {"stop_words": ("a", "the")},
+        {"use_idf": False, "norm": None},
+        {"max_df": 0.5, "min_df": 2, "binary": True, "token_pattern": r"\w+", "strip_accents": "unicode"},
+    ],
+)
+def test_every_setting_survives_the_store(store, text):
+    candidate = text_candidate("LogisticRegression", text=text)
+    estimator = build(candidate, "classification", TEXTS, 7).fit(derive(adverts(), TEXTS), targets("classification"))
+    model = model_of("classification", "LogisticRegression", save(estimator, TEXTS, store))
+    prediction = load(model.model_copy(update={"columns": TEXTS}), store).predict(unseen_adverts())
+    expected = estimator.predict_proba(derive(unseen_adverts(), TEXTS))
+    np.testing.assert_array_equal(prediction.probabilities, expected)
+
+
+def test_words_are_weighed_as_scikit_learn_weighs_them_and_only_numbers_are_scaled():
+    only = FeatureSet(target="sold", roles={"advert": "text"}, derived={})
+    pipeline = build(text_candidate("LogisticRegression"), "classification", only, 7)
+    pipeline.fit(adverts()[["advert"]], targets("classification"))
+    direct = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit_transform(adverts()["advert"])
+    found = pipeline.named_steps["prepare"].transform(adverts()[["advert"]])
+    np.testing.assert_allclose(found.toarray(), direct.toarray(), rtol=1e-12)
+
+
+def test_what_a_vectorizer_learns_is_learnt_from_the_rows_that_it_is_fitted_on():
+    pipeline = build(text_candidate("LogisticRegression", text={}), "classification", TEXTS, 7)
+    frame = derive(adverts(), TEXTS)
+    pipeline.fit(frame.assign(advert="only word"), targets("classification"))
+    words = pipeline.named_steps["prepare"].named_transformers_["words of advert"].vocabulary_
+    assert set(words) == {"only", "word"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "columns", "expected"),
+    [
+        ("SVC", {"ngrams": 2}, TEXTS, "TfidfVectorizer has no setting 'ngrams'"),
+        ("SVC", {"ngram_rang": (1, 2)}, TEXTS, "no setting 'ngram_rang' (did you mean 'ngram_range'?); allowed: "),
+        ("SVC", {"input": "filename"}, TEXTS, "TfidfVectorizer has no setting 'input'"),
+        ("SVC", {"min_df": 2}, COLUMNS, "candidates.text of 'tried' needs a column of the role text"),
+        ("GaussianNB", {}, TEXTS, "GaussianNB takes dense numbers only, so the number of words must be limited"),
+        ("HistGradientBoostingClassifier", {"max_features": 10**6}, TEXTS, "at most 5,000"),
+        ("WideAndDeepClassifier", {}, TEXTS, "reads no texts, but there are the columns of the role text (advert, let"),
+        ("TextNetworkClassifier", {}, COLUMNS, "reads texts, but there is no column of the role text; declare one"),
+        ("TextNetworkClassifier", {"min_df": 2}, TEXTS, "its settings belong in parameters"),
+    ],
+)
+def test_wrong_use_of_texts_is_a_sentence(name, text, columns, expected):
+    with pytest.raises(ProblemError) as caught:
+        build(text_candidate(name, text=text), "classification", columns, 7)
+    assert expected in str(caught.value)
+    assert "of 'tried'" in str(caught.value)
