@@ -20,30 +20,54 @@ from tasks.store import Store
 Result = Literal["deployed", "held", "not deployed", "champion changed"]
 
 
-def rehearse(version: Version, store: Store) -> None:
-    """Load a version in a fresh process and compare its predictions for the test rows with those it was judged by.
+class FreshProcess:
+    """A Python process that imports what a rehearsal needs while others work, and waits for the version to rehearse.
 
-    Raises
-    ------
-    SalamanderError
-        It cannot be loaded there, or it predicts something else.
+    Use it as a context: at the end the process is gone, whether it was asked for a rehearsal or not.
     """
-    command = [sys.executable, "-m", "tasks.rehearse", str(store.root), store.problem, str(version.number)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines()
-        reason = lines[-1] if lines else f"exit code {done.returncode}"
-        raise SalamanderError(f"Version {version.number} failed its rehearsal in a fresh process: {reason}")
-    answer = json.loads(done.stdout.splitlines()[-1])
-    if not answer["same"]:
-        raise SalamanderError(
-            f"Version {version.number} predicts something else in a fresh process: {answer['different']} of "
-            f"{answer['rows']} rows differ, by up to {answer['largest']:.3g}."
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tasks.rehearse"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
+
+    def __enter__(self) -> FreshProcess:
+        """Give the process itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+
+    def rehearse(self, version: Version, store: Store) -> None:
+        """Load a version in the process and compare its predictions for the test rows with those it was judged by.
+
+        Raises
+        ------
+        SalamanderError
+            It cannot be loaded there, or it predicts something else.
+        """
+        asked = json.dumps([str(store.root), store.problem, version.number])
+        out, errors = self._process.communicate(asked)
+        if self._process.returncode != 0:
+            lines = errors.strip().splitlines()
+            reason = lines[-1] if lines else f"exit code {self._process.returncode}"
+            raise SalamanderError(f"Version {version.number} failed its rehearsal in a fresh process: {reason}")
+        answer = json.loads(out.splitlines()[-1])
+        if not answer["same"]:
+            raise SalamanderError(
+                f"Version {version.number} predicts something else in a fresh process: {answer['different']} of "
+                f"{answer['rows']} rows differ, by up to {answer['largest']:.3g}."
+            )
 
 
 @task(task_run_name="deploy")
-def deploy(draft: Version, store: Store, *, promote: bool) -> tuple[Version, Result]:
+def deploy(draft: Version, store: Store, fresh: FreshProcess, *, promote: bool) -> tuple[Version, Result]:
     """Register a version and, where its verdict and the caller allow it, put it into production."""
     logger = get_run_logger()
     registry = Registry(store)
@@ -55,7 +79,7 @@ def deploy(draft: Version, store: Store, *, promote: bool) -> tuple[Version, Res
     if not promote:
         logger.info("Not asked to deploy: production stays as it is.")
         return version, "not deployed"
-    rehearse(version, store)
+    fresh.rehearse(version, store)
     logger.info("A fresh process repeated its predictions.")
     if registry.promote(version, version.scores.champion_version) is None:
         logger.warning("Another run changed the champion since this one was judged: production stays as it is.")

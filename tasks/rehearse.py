@@ -1,11 +1,13 @@
-"""Rehearse: run as ``python -m tasks.rehearse ROOT PROBLEM VERSION``, in a fresh process, before a version is promoted.
+"""Rehearse: run as ``python -m tasks.rehearse``, in a fresh process, before a version is promoted.
 
-Prints one JSON object: whether the loaded version repeats the predictions that it was judged by. Trees repeat them to
-the last bit; a network to 1e-5, since the shape of a batch changes the order of its sums.
+It imports what it needs, then reads one JSON list, ``[root, problem, version]``, and prints one JSON object: whether
+the loaded version repeats the predictions that it was judged by. Trees repeat them to the last bit; a network to 1e-5,
+since the shape of a batch changes the order of its sums. Where nothing is asked, it ends without a word.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -36,6 +38,14 @@ def rehearsed(store: Store, number: int) -> dict[str, object]:
     return {"same": bool(exact.all()), "rows": len(values), "different": int((~exact).sum()), "largest": largest}
 
 
+def import_what_models_need() -> None:
+    """Import what takes seconds, before anybody waits for it; TensorFlow only once a network is there."""
+    for name in ("pandas", "pyarrow.parquet", "skops.io", "sklearn.compose", "sklearn.ensemble", "sklearn.impute"):
+        importlib.import_module(name)
+
+
 if __name__ == "__main__":
-    root, problem, wanted = sys.argv[1:]
-    print(json.dumps(rehearsed(Store(Path(root), problem), int(wanted))))  # noqa: T201
+    import_what_models_need()
+    if asked := sys.stdin.read():
+        root, problem, number = json.loads(asked)
+        print(json.dumps(rehearsed(Store(Path(root), problem), number)))  # noqa: T201

@@ -7,8 +7,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from tasks.columns import ROW
-from tasks.deploy import deploy, rehearse
+from tasks.columns import FOLD, ROW
+from tasks.deploy import FreshProcess, deploy
 from tasks.errors import SalamanderError
 from tasks.evaluate import evaluate
 from tasks.featurize import features
@@ -36,8 +36,10 @@ def kept(store, frame, kind):
 def draft(store):
     """Give a version of a small forest, judged on 30 rows, not yet registered."""
     candidate = Candidate(name="forest", estimator="RandomForestRegressor", parameters={"n_estimators": 5})
-    known = kept(store, rows(0, 60), "train")
-    given = Features(train=kept(store, features(rows(0, 60), COLUMNS), "features"), columns=COLUMNS)
+    dealt = rows(0, 60).assign(**{FOLD: np.arange(60) % 5})
+    known = kept(store, dealt, "train")
+    table = features(pa.RecordBatch.from_pandas(dealt, preserve_index=False), COLUMNS)
+    given = Features(train=store.keep_table(table, "features"), columns=COLUMNS, folds=5)
     trials = (Trial(candidate=candidate, metric="rmse", fold_scores=(1.0,)),)
     model = train.fn(given, known, trials, "regression", 7, store)
     test = kept(store, rows(100, 30), "test")
@@ -67,46 +69,52 @@ def altered(draft, store):
     return draft.model_copy(update={"scores": scores})
 
 
-def test_a_version_is_rehearsed_and_promoted(draft, store):
-    version, result = deploy.fn(draft, store, promote=True)
+@pytest.fixture
+def fresh():
+    with FreshProcess() as process:
+        yield process
+
+
+def test_a_version_is_rehearsed_and_promoted(draft, store, fresh):
+    version, result = deploy.fn(draft, store, fresh, promote=True)
     assert (version.number, result) == (1, "deployed")
     assert Registry(store).champion() == version
 
 
-def test_a_version_that_is_held_is_kept_but_not_promoted(draft, store):
-    version, result = deploy.fn(held(draft), store, promote=True)
+def test_a_version_that_is_held_is_kept_but_not_promoted(draft, store, fresh):
+    version, result = deploy.fn(held(draft), store, fresh, promote=True)
     assert (version.number, result) == (1, "held")
     assert Registry(store).versions() == [version]
     assert Registry(store).deployments() == []
 
 
-def test_production_stays_where_deploying_was_not_asked_for(draft, store):
-    assert deploy.fn(draft, store, promote=False)[1] == "not deployed"
+def test_production_stays_where_deploying_was_not_asked_for(draft, store, fresh):
+    assert deploy.fn(draft, store, fresh, promote=False)[1] == "not deployed"
     assert Registry(store).deployments() == []
 
 
-def test_production_stays_where_the_champion_has_changed(draft, store):
+def test_production_stays_where_the_champion_has_changed(draft, store, fresh):
     registry = Registry(store)
     other = registry.register(draft.model_copy(update={"key": "other"}))
     registry.promote(other, None)
-    assert deploy.fn(draft, store, promote=True)[1] == "champion changed"
+    assert deploy.fn(draft, store, fresh, promote=True)[1] == "champion changed"
     assert registry.champion() == other
 
 
-def test_a_version_that_predicts_something_else_is_not_promoted(draft, store):
+def test_a_version_that_predicts_something_else_is_not_promoted(draft, store, fresh):
     with pytest.raises(SalamanderError, match="Version 1 predicts something else in a fresh process: 1 of 30 rows"):
-        deploy.fn(altered(draft, store), store, promote=True)
+        deploy.fn(altered(draft, store), store, fresh, promote=True)
     assert Registry(store).deployments() == []
 
 
-def test_a_damaged_version_is_not_promoted(draft, store):
+def test_a_damaged_version_is_not_promoted(draft, store, fresh):
     version = Registry(store).register(draft)
     store.path(draft.model.files["model.skops"]).write_bytes(b"damaged")
     with pytest.raises(SalamanderError, match=r"Version 1 failed its rehearsal in a fresh process: .*was changed"):
-        rehearse(version, store)
+        fresh.rehearse(version, store)
 
 
-def test_a_rehearsal_compares_every_row(draft, store):
+def test_a_rehearsal_compares_every_row(draft, store, fresh):
     Registry(store).register(draft)
     assert rehearsed(store, 1) == {"same": True, "rows": 30, "different": 0, "largest": 0.0}
     Registry(store).register(altered(draft, store))
