@@ -6,19 +6,19 @@ was refused. With ``--json`` exactly one object is printed on stdout, and the st
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tasks.records import Version
     from tasks.registry import Registry
 
 
@@ -64,6 +64,7 @@ class Options:
 
 
 DEFAULTS = Options()
+REFUSED = 3
 
 ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
@@ -74,7 +75,14 @@ ENVIRONMENT = {
 
 
 @app.command
-def train(problem: str, *, deploy: bool = True, options: Options = DEFAULTS) -> int:
+def train(
+    problem: str,
+    *,
+    deploy: bool = True,
+    snapshot: int | None = None,
+    accept_columns: Annotated[bool, Parameter(negative=())] = False,
+    options: Options = DEFAULTS,
+) -> int:
     """Retrain a problem's model, judge it, and deploy it if it deserves it.
 
     Parameters
@@ -83,13 +91,76 @@ def train(problem: str, *, deploy: bool = True, options: Options = DEFAULTS) -> 
         The problem's name: a folder below data/.
     deploy
         Put the model into production if it passes the gate.
+    snapshot
+        Train on this accepted snapshot again, instead of fetching (salamander data lists them).
+    accept_columns
+        Take columns and types that differ from those of the last accepted snapshot.
     """
-    from flows.runs import run_training
+    return _run("training", problem, options, promote=deploy, snapshot=snapshot, accept_columns=accept_columns)
 
-    run, version = run_training(problem, options, promote=deploy, console=_console(stderr=options.json))
+
+@app.command
+def validate(
+    problem: str,
+    file: Path | None = None,
+    *,
+    accept_columns: Annotated[bool, Parameter(negative=())] = False,
+    options: Options = DEFAULTS,
+) -> int:
+    """Check a problem's data, or a file in its place, without training.
+
+    Parameters
+    ----------
+    file
+        A file to check in place of what the source gives.
+    accept_columns
+        Take columns and types that differ from those of the last accepted snapshot.
+    """
+    name = str(file.absolute()) if file else None
+    return _run("validation", problem, options, file=name, accept_columns=accept_columns)
+
+
+@app.command
+def evaluate(problem: str, version: int, *, snapshot: int | None = None, options: Options = DEFAULTS) -> int:
+    """Score a version on the test rows of any accepted snapshot, leaving out rows that it was trained on.
+
+    Parameters
+    ----------
+    snapshot
+        The snapshot's number (default: the newest; salamander data lists them).
+    """
+    return _run("evaluation", problem, options, version=version, snapshot=snapshot)
+
+
+@app.command
+def new(
+    name: str,
+    *,
+    data: str,
+    target: str,
+    task: Literal["classification", "regression"] | None = None,
+    options: Options = DEFAULTS,
+) -> int:
+    """Look at data and draft a problem from it: problem.toml, a datasheet and a suite of expectations, ready to train.
+
+    Parameters
+    ----------
+    name
+        The new problem's name: lower-case letters, digits, - and _.
+    data
+        A file, an http address, or a data set of scikit-learn, such as sklearn:iris.
+    target
+        The column that is to be predicted.
+    task
+        What is asked of the target, where the guess would be wrong.
+    """
+    from flows.drafts import draft_view, new_problem, show_draft
+
+    draft, files = new_problem(name, data, target, task, options.project)
     if options.json:
-        _print_json(_run_view(run.model_dump(mode="json"), version))
-    return run.exit_code
+        return _print_json(draft_view(draft, files))
+    show_draft(_console(), draft, files)
+    return 0
 
 
 @app.command
@@ -97,6 +168,7 @@ def problems(*, options: Options = DEFAULTS) -> int:
     """List the problems that are declared in the project."""
     from rich.table import Table
 
+    from flows.terminal import add_plain
     from tasks.problem import load_problem, problem_names
 
     declared = [load_problem(name, options.project) for name in problem_names(options.project)]
@@ -106,7 +178,7 @@ def problems(*, options: Options = DEFAULTS) -> int:
     table = Table("problem", "task", "target", "schedule", "description")
     for p in declared:
         schedule = f"{p.schedule.cron} {p.schedule.timezone}" if p.schedule else "none"
-        table.add_row(p.name, p.task, p.target, schedule, p.description)
+        add_plain(table, p.name, p.task, p.target, schedule, p.description)
     _console().print(table if declared else f"No problem is declared in {options.project.absolute() / 'data'}.")
     return 0
 
@@ -116,17 +188,19 @@ def status(problem: str | None = None, *, options: Options = DEFAULTS) -> int:
     """Show what is in production, for one problem or for all."""
     from rich.table import Table
 
+    from flows.terminal import add_plain
+    from flows.views import minute, status_view
     from tasks.problem import problem_names
 
     names = [problem] if problem else problem_names(options.project)
-    rows = [_status(_registry(name, options)) for name in names]
+    rows = [status_view(_registry(name, options)) for name in names]
     if options.json:
         return _print_json(rows[0] if problem else {"problems": rows})
     table = Table("problem", "in production", "test metric", "since", "versions", "last run")
     for row in rows:
         champion = f"version {row['champion']} ({row['candidate']})" if row["champion"] else "nothing yet"
-        last = f"{row['last_run']['outcome']}, {_minute(row['last_run']['started'])}" if row["last_run"] else "none"
-        table.add_row(row["problem"], champion, row["measured"], _minute(row["since"]), str(row["versions"]), last)
+        last = f"{row['last_run']['outcome']}, {minute(row['last_run']['started'])}" if row["last_run"] else "none"
+        add_plain(table, row["problem"], champion, row["measured"], minute(row["since"]), str(row["versions"]), last)
     _console().print(table)
     return 0
 
@@ -136,39 +210,130 @@ def versions(problem: str, *, options: Options = DEFAULTS) -> int:
     """List a problem's versions, newest first."""
     from rich.table import Table
 
+    from flows.terminal import add_plain
+    from flows.views import brief, minute
+
     registry = _registry(problem, options)
     deployment, found = registry.deployment(), registry.versions()[::-1]
     champion = deployment.version if deployment else None
     if options.json:
-        return _print_json({"problem": problem, "champion": champion, "versions": [_brief(v) for v in found]})
+        return _print_json({"problem": problem, "champion": champion, "versions": [brief(v) for v in found]})
     table = Table("version", "candidate", "test metric", "verdict", "created")
     for version in found:
         mark = " ← production" if version.number == champion else ""
         verdict = "promote" if version.verdict.promote else f"held: {version.verdict.cause}"
-        row = _brief(version)
-        table.add_row(f"{version.number}{mark}", row["candidate"], row["measured"], verdict, _minute(row["created"]))
+        row = brief(version)
+        add_plain(table, f"{version.number}{mark}", row["candidate"], row["measured"], verdict, minute(row["created"]))
     _console().print(table if found else f"{problem} has no versions yet: salamander train {problem}")
     return 0
+
+
+@app.command
+def data(problem: str, *, options: Options = DEFAULTS) -> int:
+    """List a problem's snapshots, newest first: rows, changes, when, and which versions were trained on them."""
+    from rich.table import Table
+
+    from flows.terminal import add_plain
+    from flows.views import minute, snapshots_view
+
+    registry = _registry(problem, options)
+    rows = snapshots_view(registry)
+    if options.json:
+        return _print_json({"problem": problem, "snapshots": rows})
+    table = Table("snapshot", "fetched", "rows", "added", "changed", "gone", "quarantine", "versions", "origin")
+    for row in rows:
+        counts = [f"{row[name]:,}" for name in ("rows", "added", "changed", "gone", "quarantine")]
+        versions = ", ".join(map(str, row["versions"])) or "none"
+        accepted = row["outcome"] == "accepted"
+        style = None if accepted else "red"
+        add_plain(table, str(row["snapshot"]), minute(row["at"]), *counts, versions, row["origin"], style=style)
+    _console().print(table if rows else f"{problem} has no data yet: salamander validate {problem}")
+    for row in rows:
+        if row["outcome"] == "refused":
+            refused = f"Snapshot {row['snapshot']} was refused: {row['sentence']}"
+            _console().print(refused, markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+@app.command
+def quarantine(
+    problem: str, *, out: Path | None = None, release: Path | None = None, options: Options = DEFAULTS
+) -> int:
+    """Show the rows that were set aside, with their position and every reason.
+
+    Parameters
+    ----------
+    out
+        Write them to this CSV or Parquet file, to be corrected.
+    release
+        Take the corrected rows of such a file: they stand in for the bad ones from the next run on.
+    """
+    from flows.terminal import quarantine_table
+    from tasks.corrections import release as keep_corrections
+    from tasks.errors import ProblemError
+    from tasks.quarantine import export, quarantined
+    from tasks.snapshots import Snapshots
+    from tasks.validate import find_suite
+
+    store = _registry(problem, options).store
+    aside = Snapshots(store).quarantine()
+    if aside is None and (release or out):
+        raise ProblemError(f"No row of {problem} is in quarantine, so there is nothing to release or to write out.")
+    if aside is None:
+        return _say({"rows": []}, f"No row of {problem} is in quarantine.", options)
+    if release:
+        with _own_output(options):
+            kept = keep_corrections(store, release, aside, find_suite(problem, options.project))
+        text = f"{kept.rows.rows:,} corrected rows stand in for bad ones from the next run on."
+        return _say(kept.model_dump(mode="json"), text, options)
+    if out:
+        export(store, aside, out)
+        text = f"{aside.rows:,} rows are in {out}. Correct them and give them back with --release {out}."
+        return _say({"rows": aside.rows, "out": str(out)}, text, options)
+    frame = quarantined(store, aside)
+    if options.json:
+        return _print_json({"rows": json.loads(frame.to_json(orient="records", date_format="iso"))})
+    _console().print(quarantine_table(frame))
+    return 0
+
+
+@app.command
+def predict(problem: str, file: Path, *, out: Path, version: int | None = None, options: Options = DEFAULTS) -> int:
+    """Predict for every row of a file, in its order, with the version in production.
+
+    Parameters
+    ----------
+    file
+        The rows: any format that the problem's source may have.
+    out
+        The CSV or Parquet file to write: the rows' identity, the prediction, class probabilities, the version.
+    version
+        Another version than the one in production.
+    """
+    return _run("scoring", problem, options, file=str(file.absolute()), out=str(out.absolute()), version=version)
 
 
 @app.command
 def show(problem: str, version: int, *, options: Options = DEFAULTS) -> int:
     """Show everything that a version's decision rested on."""
     from flows.terminal import leaderboard_table, rules_table
+    from flows.views import minute
 
     found = _registry(problem, options).version(version)
     if options.json:
         return _print_json(found.model_dump(mode="json"))
     console = _console()
-    console.print(f"[bold]{problem} version {version}[/] of {_minute(found.created.isoformat())}", highlight=False)
+    console.print(f"[bold]{problem} version {version}[/] of {minute(found.created.isoformat())}", highlight=False)
     console.print(leaderboard_table(found.model.leaderboard))
     console.print(rules_table(found))
-    console.print(found.verdict.reason, highlight=False, soft_wrap=True)
-    console.print(f"Trained on {found.model.trained_on.rows:,} rows from {found.snapshot.origin}.", soft_wrap=True)
-    parameters = found.model.candidate.parameters
-    console.print(f"{found.model.candidate.estimator} with {json.dumps(parameters, default=list)}", soft_wrap=True)
-    for name, file in found.model.files.items():
-        console.print(f"  {file.sha256[:12]}  {file.size:>12,} bytes  {name}", highlight=False)
+    parameters = json.dumps(found.model.candidate.parameters, default=list)
+    for line in (
+        found.verdict.reason,
+        f"Trained on {found.model.trained_on.rows:,} rows from {found.snapshot.origin}.",
+        f"{found.model.candidate.estimator} with {parameters}",
+        *(f"  {file.sha256[:12]}  {file.size:>12,} bytes  {name}" for name, file in found.model.files.items()),
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
@@ -251,12 +416,37 @@ def run(arguments: list[str]) -> int:
         return _mistake("Interrupted. Finished steps are kept; the same command goes on from there.", arguments, 130)
 
 
+def _say(answer: dict[str, Any], text: str, options: Options) -> int:
+    if options.json:
+        return _print_json(answer)
+    _console().print(text, markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
 def _mistake(sentence: str, arguments: list[str], exit_code: int) -> int:
     if "--json" in arguments:
-        _print_json({"outcome": "failed", "sentence": sentence, "exit_code": exit_code})
+        _print_json(
+            {"outcome": "refused" if exit_code == REFUSED else "failed", "sentence": sentence, "exit_code": exit_code}
+        )
     else:
         _console(stderr=True).print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
     return exit_code
+
+
+def _run(flow: str, problem: str, options: Options, **parameters: Any) -> int:
+    from flows.runs import run_flow
+    from flows.views import run_view
+
+    with _own_output(options):
+        run, version = run_flow(flow, problem, options, _console(stderr=options.json), **parameters)
+    if options.json:
+        _print_json(run_view(run.model_dump(mode="json"), version))
+    return run.exit_code
+
+
+def _own_output(options: Options) -> contextlib.AbstractContextManager[Any]:
+    """Keep stdout for the one JSON object: what a suite or a function of the user's prints goes to stderr."""
+    return contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext()
 
 
 def _registry(problem: str, options: Options) -> Registry:
@@ -268,54 +458,6 @@ def _registry(problem: str, options: Options) -> Registry:
     if not store.folder.is_dir():  # what is in production can be seen and moved even where the declaration is broken
         load_problem(problem, options.project)
     return Registry(store)
-
-
-def _status(registry: Registry) -> dict[str, Any]:
-    from tasks.records import RunRecord
-
-    deployment, champion = registry.deployment(), registry.champion()
-    runs = registry.store.names("runs")
-    last = registry.store.record(runs[-1], RunRecord).model_dump(mode="json") if runs else None
-    return {
-        "problem": registry.store.problem,
-        "champion": champion.number if champion else None,
-        "candidate": champion.model.candidate.name if champion else None,
-        "measured": _measured(champion) if champion else "",
-        "since": deployment.at.isoformat() if deployment else None,
-        "versions": len(registry.store.numbers("versions")),
-        "last_run": last,
-    }
-
-
-def _brief(version: Version) -> dict[str, Any]:
-    return {
-        "version": version.number,
-        "candidate": version.model.candidate.name,
-        "metric": version.scores.metric,
-        "test": version.scores.challenger.model_dump(),
-        "measured": _measured(version),
-        "promote": version.verdict.promote,
-        "cause": version.verdict.cause,
-        "created": version.created.isoformat(),
-    }
-
-
-def _run_view(run: dict[str, Any], version: Version | None) -> dict[str, Any]:
-    return run | {"judged": _brief(version) | {"reason": version.verdict.reason} if version else None}
-
-
-def _measured(version: Version) -> str:
-    from tasks.metrics import METRICS, figure
-
-    scores = version.scores
-    ours = scores.challenger
-    return f"{METRICS[scores.metric].label} {figure(ours.value)} [{figure(ours.low)}, {figure(ours.high)}]"
-
-
-def _minute(moment: str | None) -> str:
-    from datetime import datetime
-
-    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M") if moment else ""
 
 
 def _console(*, stderr: bool = False) -> Console:

@@ -1,12 +1,16 @@
 """How a run ends: one closed set of outcomes, the same words in the terminal, in JSON and as the Prefect state's name.
 
-*promoted*, *held* (with a cause), *nothing new*, *refused* (data) or *failed*. A held model is not a failed run.
+Training ends as *promoted*, *held* (with a cause), *nothing new*, *refused* (data) or *failed*; a held model is not a
+failed run. Validation ends as *accepted* or *refused*, evaluation as *evaluated*, scoring as
+*predicted*.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypedDict
 
 from prefect import get_run_logger
@@ -16,10 +20,13 @@ from prefect.states import Completed, Failed
 
 from tasks.deploy import Result
 from tasks.errors import DataRefused, SalamanderError
-from tasks.records import Cause, Finding, Outcome, RunRecord, Validated, Version
+from tasks.evaluate import sentence
+from tasks.predict import REASON, Scored
+from tasks.problem import Problem, load_problem
+from tasks.records import Cause, Finding, Outcome, RunRecord, Scores, Snapshot, Validated, Version
 from tasks.registry import Registry
 from tasks.store import Store
-from tasks.validate import RefusedByExpectations, docs_folder
+from tasks.validate import RefusedByExpectations, Suite, docs_folder, find_suite
 
 
 class End(TypedDict, total=False):
@@ -32,13 +39,14 @@ class End(TypedDict, total=False):
     findings: tuple[Finding, ...]
     docs: str
     exit_code: int
+    scores: Scores
 
 
-def finished(version: Version, result: Result, validated: Validated, store: Store) -> End:
-    """Give the end of a run that came to a verdict."""
+def finished(version: Version, result: Result, findings: tuple[Finding, ...], store: Store) -> End:
+    """Give the end of a run that came to a verdict on data with these findings."""
     number, verdict = version.number, version.verdict
-    docs = str(docs_folder(store, validated.data) / "index.html")
-    end = End(outcome="held", version=number, findings=validated.warnings, docs=docs)
+    docs = str(docs_folder(store, version.snapshot.data) / "index.html")
+    end = End(outcome="held", version=number, findings=findings, docs=docs)
     match result:
         case "deployed":
             return end | End(outcome="promoted", sentence=f"Version {number} is in production. {verdict.reason}")
@@ -56,11 +64,47 @@ def finished(version: Version, result: Result, validated: Validated, store: Stor
             return end | End(cause="champion changed", sentence=text)
 
 
-def nothing_new(known: Version) -> End:
+def nothing_new(known: Version, champion: Version | None) -> End:
     """Give the end of a run whose data, declaration, code and libraries were judged before."""
     decided = "was deployed" if known.verdict.promote else f"was held ({known.verdict.cause})"
     text = f"Data, problem and code are those of version {known.number}, which {decided}."
+    if champion and champion.number != known.number:
+        text += f" Version {champion.number} is in production."
     return End(outcome="nothing new", sentence=text, version=known.number)
+
+
+def accepted(
+    validated: Validated, news: tuple[Finding, ...], snapshot: Snapshot, store: Store, *, of_file: bool = False
+) -> End:
+    """Give the end of a check that a snapshot passed, or a file, which becomes no snapshot."""
+    unmet = sum(finding.severity != "critical" for finding in validated.warnings)  # critical: their rows are set aside
+    text = (
+        f"{validated.data.rows:,} rows meet {validated.expectations - unmet} of {validated.expectations} expectations"
+    )
+    if validated.quarantine:
+        text += f"; {validated.quarantine.rows:,} more {'would be' if of_file else 'were'} set aside"
+    if of_file:
+        text += "; this was a check of a file, and nothing was kept"
+    docs = str(docs_folder(store, snapshot.data) / "index.html")
+    return End(outcome="accepted", sentence=f"{text}.", findings=(*validated.warnings, *news), docs=docs)
+
+
+def evaluated(version: Version, snapshot: int, scores: Scores) -> End:
+    """Give the end of a measurement of a version on the test rows of a snapshot."""
+    text = f"Version {version.number} on snapshot {snapshot}: {sentence(scores)}"
+    return End(outcome="evaluated", sentence=text, version=version.number, scores=scores)
+
+
+def predicted(version: Version, scored: Scored, out: str) -> End:
+    """Give the end of a batch of predictions."""
+    rows = scored.predictions.rows
+    text = f"{rows - scored.without:,} predictions of version {version.number} are in {out}."
+    if scored.without:
+        text += (
+            f" {scored.without:,} of the {rows:,} rows have none, because they break a critical expectation: the "
+            f"column {REASON!r} says which."
+        )
+    return End(outcome="predicted", sentence=text, version=version.number, findings=scored.findings)
 
 
 def stopped(error: Exception) -> End:
@@ -94,12 +138,28 @@ def close(end: End, problem: str, store: Store, started: datetime) -> State[Any]
         }
     )
     try:
-        store.create(f"runs/{started:%Y%m%dT%H%M%S}-{run.run}.json", run)
+        folder = "runs" if flow_run.get_flow_name() == "training" else "checks"
+        store.create(f"{folder}/{started:%Y%m%dT%H%M%S}-{run.run}.json", run)
     except (SalamanderError, OSError) as error:
         get_run_logger().error("The record of this run could not be kept: %s", error)
     state = Failed if run.outcome in {"refused", "failed"} else Completed
     cause = f" ({run.cause})" if run.cause else ""
     return state(name=run.outcome.capitalize(), message=f"{run.outcome.capitalize()}{cause}. {run.sentence}")
+
+
+def ended(work: Callable[[Problem, Suite, Store], End], problem: str, project: str, store: str | None) -> State[Any]:
+    """Do the work of a flow on a declared problem, and give the state that its end says, whatever it met."""
+    started = datetime.now(UTC)
+    place = Store.at(store or str(Path(project) / "data" / "store"), problem)
+    mistakes_as_sentences()
+    try:
+        end = work(load_problem(problem, Path(project)), find_suite(problem, Path(project)), place)
+    except SalamanderError as error:
+        end = stopped(error)
+    except Exception as error:
+        get_run_logger().exception("The run failed.")
+        end = stopped(error)
+    return close(end, problem, place, started)
 
 
 class _Sentences(logging.Filter):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
     from flows.cli import Options
 
 
-def run_training(
-    problem: str, options: Options, *, promote: bool, console: Console
+def run_flow(
+    name: str, problem: str, options: Options, console: Console, **parameters: Any
 ) -> tuple[RunRecord, Version | None]:
-    """Run the training flow here, show it, and give its record and the version that it made or found.
+    """Run a flow of `flows/` here, show it, and give its record and the version that it made or found.
 
     Raises
     ------
@@ -37,16 +38,16 @@ def run_training(
         from prefect import tags
 
         from flows.recorded import wait_until_recorded
-        from flows.training import training
+
+        flow = getattr(importlib.import_module(f"flows.{name}"), name)
+    place = {"project": str(options.project), "store": options.store_url}
     with Steps(console).shown() as steps, tags(problem):
-        state = training(
-            problem, promote=promote, project=str(options.project), store=options.store_url, return_state=True
-        )
+        state = flow(problem, **place, **parameters, return_state=True)
     identifier = str(state.state_details.flow_run_id)
     store = Store.at(options.store_url, problem)
     run = _record(store, identifier) or RunRecord.model_validate(_unkept(store, identifier, state.message))
     version = Registry(store).version(run.version) if run.version else None
-    show_run(console, run, version)
+    show_run(console, run, version, of_file=parameters.get("file") is not None)
     if missing := wait_until_recorded(steps.seen):
         console.print(f"The Prefect server has not recorded {missing} of {len(steps.seen)} steps.", style="yellow")
     console.print(f"Prefect UI: {ui_url(url)}/runs/flow-run/{identifier}", style="dim", soft_wrap=True, highlight=False)
@@ -54,7 +55,8 @@ def run_training(
 
 
 def _record(store: Store, identifier: str) -> RunRecord | None:
-    name = next((name for name in reversed(store.names("runs")) if name.endswith(f"-{identifier}.json")), None)
+    names = (name for folder in ("runs", "checks") for name in reversed(store.names(folder)))
+    name = next((name for name in names if name.endswith(f"-{identifier}.json")), None)
     return store.record(name, RunRecord) if name else None
 
 

@@ -9,14 +9,28 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tasks.records import Finding, RunRecord, Trial, Version
 
-COLOURS = {"promoted": "green", "held": "yellow", "nothing new": "cyan", "refused": "red", "failed": "red"}
+COLOURS = {
+    "promoted": "green",
+    "accepted": "green",
+    "evaluated": "green",
+    "predicted": "green",
+    "held": "yellow",
+    "nothing new": "cyan",
+    "refused": "red",
+    "failed": "red",
+}
+
+MOST_ROWS = 20
 
 
 class Steps(logging.Handler):
@@ -50,7 +64,7 @@ class Steps(logging.Handler):
         self.seen[identifier] = step
         self._begun.setdefault(identifier, time.monotonic())
         if self._progress and identifier not in self._lines:
-            self._lines[identifier] = self._progress.add_task(step, total=1, message="", mark="")
+            self._lines[identifier] = self._progress.add_task(escape(step), total=1, message="", mark="")
         if message.startswith("Finished in state"):
             self._finish(identifier, step, message)
         elif not message.startswith("Task run failed with"):
@@ -107,8 +121,16 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console, expand=True)
 
 
-def show_run(console: Console, run: RunRecord, version: Version | None) -> None:
-    """Print how a run ended: findings, leaderboard, the metric with its interval, the verdict and what to try next."""
+def add_plain(table: Table, *cells: str | Text, style: str | None = None) -> None:
+    """Add a row whose texts are shown as they are: square brackets in data are no markup of this program's."""
+    table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells), style=style)
+
+
+def show_run(console: Console, run: RunRecord, version: Version | None, *, of_file: bool = False) -> None:
+    """Print how a run ended: findings, leaderboard, the metric with its interval, the verdict and what to try next.
+
+    ``of_file`` says that the run read a file, which is no part of the data's history.
+    """
     if run.findings:
         console.print(findings_table(run.findings))
     if version and run.outcome in {"promoted", "held"}:
@@ -122,8 +144,9 @@ def show_run(console: Console, run: RunRecord, version: Version | None) -> None:
         kept = f"Version {run.champion} is in production" if run.champion else "Nothing is in production yet"
         console.print(f"{kept}; this run has not changed that.")
     if run.docs:
-        console.print(f"Data Docs: {run.docs}", style="dim", soft_wrap=True, highlight=False)
-    console.print(Text("Next: " + _next(run), style="dim"), soft_wrap=True)
+        console.print(Text(f"Data Docs: {run.docs}", "dim"), soft_wrap=True)
+    checked = of_file and run.outcome in {"accepted", "refused"}
+    console.print(Text("Next: " + (_after_a_file(run) if checked else _next(run)), style="dim"), soft_wrap=True)
 
 
 def leaderboard_table(leaderboard: Sequence[Trial]) -> Table:
@@ -138,7 +161,7 @@ def leaderboard_table(leaderboard: Sequence[Trial]) -> Table:
     for place, trial in enumerate(leaderboard, start=1):
         score = trial.problem or mean_and_deviation(trial.mean, trial.standard_deviation)
         style = "bold green" if place == 1 else "red" if trial.problem else None
-        table.add_row(str(place), trial.candidate.name, trial.candidate.estimator, score, style=style)
+        add_plain(table, str(place), trial.candidate.name, trial.candidate.estimator, score, style=style)
     return table
 
 
@@ -149,7 +172,7 @@ def rules_table(version: Version) -> Table:
         table.add_column(column)
     for rule in version.verdict.rules:
         mark = Text("✓", "green") if rule.passed else Text("✗", "red")
-        table.add_row(mark, rule.name, rule.observed, rule.required)
+        add_plain(table, mark, rule.name, rule.observed, rule.required)
     return table
 
 
@@ -161,7 +184,22 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     for finding in findings:
         style = "red" if finding.severity == "critical" else "yellow"
         severity = Text(finding.severity, style)
-        table.add_row(severity, finding.expectation, finding.observed, "\n".join(finding.examples), finding.reason)
+        add_plain(table, severity, finding.expectation, finding.observed, "\n".join(finding.examples), finding.reason)
+    return table
+
+
+def quarantine_table(rows: pd.DataFrame) -> Table:
+    """Give the first rows in quarantine: position, reasons and values."""
+    names = [name for name in rows.columns if not name.startswith("salamander_")]
+    shown = rows.head(MOST_ROWS)
+    table = Table(title=f"{len(rows):,} rows in quarantine", title_justify="left", show_lines=True)
+    for column in ("row", "why", "values"):
+        table.add_column(column, overflow="fold")
+    for row in shown.to_dict(orient="records"):
+        values = ", ".join(f"{name}={row[name]}" for name in names)
+        add_plain(table, str(row["salamander_position"]), "\n".join(row["salamander_reasons"]), values)
+    if len(rows) > MOST_ROWS:
+        table.caption = f"... and {len(rows) - MOST_ROWS:,} more: --out FILE writes them all"
     return table
 
 
@@ -176,6 +214,12 @@ def _measured(version: Version) -> str:
     )
 
 
+def _after_a_file(run: RunRecord) -> str:
+    if run.outcome == "refused":
+        return "mend the file and check it again; the data and what is deployed are as they were."
+    return f"salamander train {run.problem} trains on what the source gives; this file was only checked."
+
+
 def _next(run: RunRecord) -> str:
     problem = run.problem
     folder = f"data/{problem}/problem.toml"
@@ -183,8 +227,11 @@ def _next(run: RunRecord) -> str:
         "promoted": f"salamander show {problem} {run.version} for the whole record; add candidates in {folder}.",
         "held": f"salamander show {problem} {run.version} for every rule; try other candidates in {folder}.",
         "nothing new": f"change {folder} or wait for new data; salamander versions {problem} lists what there is.",
-        "refused": f"mend the rows above at the source, or the suite in expectations/{problem}.py, then train again."
+        "accepted": f"salamander train {problem}; salamander data {problem} lists all that came.",
+        "evaluated": f"salamander data {problem} lists the snapshots, salamander versions {problem} the versions.",
+        "predicted": f"salamander show {problem} {run.version} for what these predictions rest on.",
+        "refused": f"mend the rows above at the source, or the suite in expectations/{problem}.py, then run again."
         if run.findings
-        else f"mend the data at its source, or the declaration in {folder}, then train again.",
+        else f"mend the data at its source, or the declaration in {folder}, then run again.",
         "failed": "mend what the sentence says and run the same command again: finished steps are not repeated.",
     }[run.outcome]

@@ -1,50 +1,45 @@
 """Training: fetch, validate, split, featurize, cross_validate (a run a candidate), train, evaluate, decide, deploy.
 
-The flow says in which order; what is done stands in `tasks/`. Every step up to the verdict is resumable: Prefect finds
-its result in the store under a key of everything that the result depends on, so a run that died is continued by the
-next from its last finished step.
+The flow says in which order; what is done stands in `tasks/`. Where the problem declares ``[history]``, look_back runs
+before split. Every step up to the verdict is resumable: Prefect finds its result in the store under a key of everything
+that the result depends on, so a run that died is continued by the next from its last finished step.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from prefect import Task, flow, get_run_logger, unmapped
+from prefect import flow, unmapped
 from prefect.client.schemas.objects import State
-from prefect.context import TaskRunContext
-from prefect.serializers import JSONSerializer
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.endings import End, close, finished, mistakes_as_sentences, nothing_new, stopped
+from flows.endings import End, ended, finished, nothing_new
+from flows.steps import Checked, checked, checked_again, fetched, resumable
 from flows.ui import show_leaderboard, show_verdict
 from tasks.columns import feature_set
 from tasks.cores import CORES, warm_up
+from tasks.corrections import corrections
 from tasks.cross_validate import cross_validate, ranked
 from tasks.decide import decide
-from tasks.deploy import deploy
-from tasks.errors import SalamanderError
+from tasks.deploy import FreshProcess, deploy
 from tasks.evaluate import evaluate
 from tasks.featurize import featurize
-from tasks.fetch import fetch
-from tasks.keys import code_digest, digest, library_versions, step_key
-from tasks.problem import Problem, load_problem
-from tasks.records import FeatureSet, Model, Snapshot, Split, Validated, Version
+from tasks.keys import code_digest, digest, library_versions
+from tasks.problem import Problem
+from tasks.records import Artifact, Features, Snapshot, Trial, Version
 from tasks.registry import Registry
-from tasks.split import split
+from tasks.snapshots import Snapshots
 from tasks.store import Store
 from tasks.train import train
-from tasks.validate import Suite, find_suite, validate
+from tasks.validate import Suite
 
 if TYPE_CHECKING:
     from prefect.futures import PrefectFuture
     from prefect.task_runners import TaskRunner
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-RESULTS = JSONSerializer(object_encoder="tasks.records.encode", object_decoder="tasks.records.decode")
+Check = Callable[[Problem, Suite, Snapshot, Store], Checked]
 
 
 @flow(
@@ -53,7 +48,14 @@ RESULTS = JSONSerializer(object_encoder="tasks.records.encode", object_decoder="
     task_runner=cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=2 * CORES)),
     persist_result=False,
 )
-def training(problem: str, promote: bool = True, project: str = ".", store: str | None = None) -> State[Any]:
+def training(
+    problem: str,
+    promote: bool = True,
+    project: str = ".",
+    store: str | None = None,
+    snapshot: int | None = None,
+    accept_columns: bool = False,
+) -> State[Any]:
     """Retrain a problem's model, judge it, and deploy it if it deserves it.
 
     Parameters
@@ -66,72 +68,75 @@ def training(problem: str, promote: bool = True, project: str = ".", store: str 
         The folder in which ``data/`` and ``expectations/`` stand.
     store : str, optional
         The store's address; by default ``data/store`` of the project.
+    snapshot : int, optional
+        The number of an accepted snapshot to train on again, instead of fetching.
+    accept_columns : bool
+        Whether columns and types may differ from those of the last accepted snapshot.
     """
-    started = datetime.now(UTC)
-    place = Store.at(store or str(Path(project) / "data" / "store"), problem)
-    mistakes_as_sentences()
-    try:
-        end = retrain(load_problem(problem, Path(project)), find_suite(problem, Path(project)), place, promote=promote)
-    except SalamanderError as error:
-        end = stopped(error)
-    except Exception as error:
-        get_run_logger().exception("The run failed.")
-        end = stopped(error)
-    return close(end, problem, place, started)
+
+    def work(declared: Problem, suite: Suite, place: Store) -> End:
+        place.sweep()
+        if snapshot is None:
+            return retrain(declared, suite, fetched(declared, place, project, accept_columns), checked, place, promote)
+        chosen = Snapshots(place).entry(snapshot).snapshot
+        return retrain(declared, suite, chosen, checked_again, place, promote)
+
+    return ended(work, problem, project, store)
 
 
-def retrain(problem: Problem, suite: Suite, store: Store, *, promote: bool) -> End:
-    """Fetch the data; where anything is new, make a challenger, judge it and deploy it."""
+def retrain(problem: Problem, suite: Suite, snapshot: Snapshot, check: Check, store: Store, promote: bool) -> End:
+    """Where anything is new, check the rows, make a challenger, judge it and deploy it."""
     registry = Registry(store)
     champion = registry.champion()
-    store.sweep()
-    snapshot = (resumable(store, fetch) if problem.source.pinned else fetch)(problem.source, store)
     columns = feature_set(problem, snapshot.data.columns)
-    key = run_key(problem, suite, snapshot)
+    key = run_key(problem, suite, snapshot, corrections(store))
     if known := registry.settled(key):
+        newest = Snapshots(store).accepted()
+        if newest is None or newest.snapshot != snapshot:
+            check(problem, suite, snapshot, store)  # data of the past that came again is what came last
         if champion:
             registry.check_files(champion)
         registry.project()
-        return nothing_new(known)
+        return nothing_new(known, champion)
     warm_up("tasks.folds", "sklearn.compose", "sklearn.ensemble")
-    validated = resumable(store, validate)(snapshot, suite, store)
-    sides, model = challenger(problem, columns, validated, store)
-    scores = resumable(store, evaluate)(
-        model,
-        champion,
-        sides.test,
-        problem.identity,
-        problem.judged_by,
-        problem.gate.confidence,
-        problem.seed,
-        store,
-    )
-    verdict = resumable(store, decide)(scores, problem.gate)
-    show_verdict(problem.name, scores, verdict)
-    draft = Version(
-        number=0,
-        key=key,
-        model=model,
-        scores=scores,
-        verdict=verdict,
-        snapshot=snapshot,
-        test=sides.test,
-        problem_digest=digest(problem),
-        code_digest=code_digest(),
-        created=datetime.now(UTC),
-    )
-    version, result = deploy(draft, store, promote=promote)
-    return finished(version, result, validated, store)
+    validated, sides, news = check(problem, suite, snapshot, store)
+    features = resumable(store, featurize)(sides, columns, store)
+    leaderboard = compared(problem, features, store)
+    with FreshProcess() as fresh:
+        model = resumable(store, train)(features, sides.train, leaderboard, problem.task, problem.seed, store)
+        scores = resumable(store, evaluate)(
+            model,
+            champion,
+            sides.test,
+            sides.unit,
+            problem.judged_by,
+            problem.gate.confidence,
+            problem.seed,
+            store,
+        )
+        verdict = resumable(store, decide)(scores, problem.gate)
+        show_verdict(problem.name, scores, verdict)
+        draft = Version(
+            number=0,
+            key=key,
+            model=model,
+            scores=scores,
+            verdict=verdict,
+            snapshot=snapshot,
+            test=sides.test,
+            problem_digest=digest(problem),
+            code_digest=code_digest(),
+            created=datetime.now(UTC),
+        )
+        version, result = deploy(draft, store, fresh, promote=promote)
+    return finished(version, result, (*validated.warnings, *news), store)
 
 
-def challenger(problem: Problem, columns: FeatureSet, validated: Validated, store: Store) -> tuple[Split, Model]:
-    """Split the rows, compare the candidates on the training rows alone, and train the best of them."""
-    sides = resumable(store, split)(validated, problem.split, problem.identity, problem.target, store)
-    features = resumable(store, featurize)(sides, columns, problem.task, store)
+def compared(problem: Problem, features: Features, store: Store) -> tuple[Trial, ...]:
+    """Give the candidates, best first: each is scored on folds of the training rows, all at the same time."""
     trials = resumable(store, cross_validate).map(
         problem.candidates,
         unmapped(features),
-        unmapped(problem.cross_validation.folds),
         unmapped(problem.judged_by),
         unmapped(problem.task),
         unmapped(problem.seed),
@@ -139,26 +144,10 @@ def challenger(problem: Problem, columns: FeatureSet, validated: Validated, stor
     )
     leaderboard = tuple(ranked([trial.result() for trial in trials]))
     show_leaderboard(problem.name, leaderboard)
-    return sides, resumable(store, train)(features, sides.train, leaderboard, problem.task, problem.seed, store)
+    return leaderboard
 
 
-def resumable(store: Store, step: Task[P, R]) -> Task[P, R]:
-    """Give a step whose result is kept in the store, as JSON, under a key of all that it depends on."""
-
-    def key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-        found = step_key(context.task.name, parameters)
-        store.discard_untrusted_result(found, RESULTS.model_dump(mode="json"))
-        return found
-
-    return step.with_options(
-        persist_result=True,
-        result_storage=store.folder / "results",
-        result_serializer=RESULTS,
-        cache_key_fn=key,
-    )
-
-
-def run_key(problem: Problem, suite: Suite, snapshot: Snapshot) -> str:
+def run_key(problem: Problem, suite: Suite, snapshot: Snapshot, corrected: tuple[Artifact, ...]) -> str:
     """Give the key of a whole run: the same data, declaration, expectations, code and libraries have the same key."""
     declared = problem.model_dump(mode="json", exclude={"schedule", "description"})
-    return digest([snapshot.data, declared, suite.digest, code_digest(), library_versions()])
+    return digest([snapshot.data, corrected, declared, suite.digest, code_digest(), library_versions()])

@@ -5,17 +5,24 @@ import io
 import os
 import shutil
 import socket
+import sqlite3
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, settings
 from rich.console import Console
 
 from tasks.records import RunRecord, Version
+from tasks.sources import UrlSource
 from tasks.store import Store
+from tasks.suites import Suite, find_suite
 
 settings.register_profile(
     "repeatable",
@@ -89,6 +96,42 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
+def write_suite(tmp_path: Path) -> Callable[..., Suite]:
+    """Give a function that writes ``expectations/houses.py`` of a project and finds it."""
+
+    def written(*expectations: str, source: str | None = None, raw: Sequence[str] = ()) -> Suite:
+        path = tmp_path / "project" / "expectations" / "houses.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lists = f"EXPECTATIONS = [{', '.join(expectations)}]\nRAW = [{', '.join(raw)}]\n"
+        path.write_text(source or f"import great_expectations.expectations as gxe\n\n{lists}")
+        return find_suite("houses", tmp_path / "project")
+
+    return written
+
+
+@pytest.fixture
+def read_files(tmp_path: Path) -> Callable[..., pa.Table]:
+    """Give a function that reads files, given as contents by name, as a source that is declared by keywords."""
+
+    def read_contents(files: dict[str, bytes], held: pa.Schema | None = None, **declared: object) -> pa.Table:
+        from tasks.reading.archives import LocalFile
+        from tasks.reading.readers import read
+
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        (folder / "unpacked").mkdir()
+        given = []
+        for number, (name, content) in enumerate(files.items()):
+            (folder / str(number)).write_bytes(content)
+            given.append(LocalFile(name, folder / str(number)))
+        source = UrlSource.model_validate({"kind": "url", "url": "https://example.org/x", **declared})
+        table = read(given, source, folder / "unpacked", lambda s: pa.Table.from_batches(s.batches, s.schema), held)
+        shutil.rmtree(folder)
+        return table
+
+    return read_contents
+
+
+@pytest.fixture
 def without_run_logger() -> Iterator[None]:
     """Let a task's shell be called through ``.fn``, outside a run."""
     from prefect.logging import disable_run_logger
@@ -136,12 +179,127 @@ Trained = tuple[RunRecord, Version | None, str]
 def train(server: str, project: Path) -> Callable[..., Trained]:
     """Give a function that trains a problem as the command line does; it gives record, version and what was printed."""
     from flows.cli import Options
-    from flows.runs import run_training
+    from flows.runs import run_flow
 
-    def run(problem: str = "wine", *, promote: bool = True) -> Trained:
+    def run(problem: str = "wine", flow: str = "training", **parameters: object) -> Trained:
         shown = io.StringIO()
         console = Console(file=shown, width=200)
-        record, version = run_training(problem, Options(project=project), promote=promote, console=console)
+        record, version = run_flow(flow, problem, Options(project=project), console, **parameters)
         return record, version, shown.getvalue()
 
     return run
+
+
+PASSWORD = "p@ss/w:rd %40"  # noqa: S105 - of the tests' own database
+HOUSES = """
+    CREATE TABLE houses (
+        rooms BIGINT, price NUMERIC(10, 2), area DOUBLE PRECISION, place TEXT, sold BOOLEAN, cellar INTEGER
+    );
+    INSERT INTO houses VALUES
+        (3, 100.25, 80.5, 'shore', true, NULL),
+        (5, 200.5, NULL, 'it''s 12:30 :x 100%', false, NULL),
+        (NULL, NULL, 60, NULL, NULL, NULL);
+"""
+ENDLESS = {
+    "postgresql": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n",
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n",
+    "duckdb": "SELECT i FROM range(1, 1000000000000) AS r(i)",
+}
+
+
+@dataclass(frozen=True)
+class Database:
+    """A real database: its address with and without the password, its folder, and how to change it."""
+
+    kind: str
+    url: str
+    folder: Path
+    run: Callable[[str], None]
+
+    def source(self, text, **settings):
+        from tasks.sources import SqlSource
+
+        return SqlSource(
+            kind="sql", url=self.url.replace(quote(PASSWORD, safe=""), "${PASSWORD}"), query=text, **settings
+        )
+
+    def stream(self, text, since=None, held=None, **settings):
+        from tasks.reading.databases import query
+
+        return query(self.source(text, **settings), self.url, since, held=held, folder=self.folder)
+
+    def table(self, text, since=None, held=None, **settings):
+        import pyarrow as pa
+
+        stream = self.stream(text, since, held, **settings)
+        return pa.Table.from_batches(list(stream.batches), schema=stream.schema)
+
+
+def as_postgres(command, **settings):
+    """Run a command as a user that PostgreSQL runs as: it refuses to be root."""
+    if os.geteuid() == 0:
+        settings |= {"user": "postgres", "group": "postgres", "extra_groups": []}
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd="/", **settings)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """Give the address of a real PostgreSQL of this session."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [Path(shutil.which("initdb") or "")]
+    if not found[-1].is_file():
+        pytest.skip("no PostgreSQL is installed (Debian's package postgresql)")
+    programs, port = found[-1].parent, free_port()
+    with tempfile.TemporaryDirectory(prefix="salamander-postgres-") as name:
+        folder = Path(name)
+        (folder / "password").write_text(PASSWORD)
+        if os.geteuid() == 0:
+            for path in (folder, folder / "password"):
+                shutil.chown(path, "postgres", "postgres")
+        settings = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        data = ["-D", str(folder / "data")]
+        as_postgres(
+            [programs / "initdb", *data, "-A", "scram-sha-256", "-U", "owner", "-N", f"--pwfile={folder}/password"]
+        )
+        as_postgres([programs / "pg_ctl", *data, "-o", settings, "-l", str(folder / "log"), "-w", "start"])
+        yield f"postgresql://owner:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/postgres"
+        as_postgres([programs / "pg_ctl", *data, "-m", "immediate", "-w", "stop"])
+
+
+@pytest.fixture
+def postgresql(postgres, tmp_path):
+    def run(statements):
+        import psycopg
+
+        with psycopg.connect(postgres, autocommit=True) as connection:
+            connection.execute(statements)
+
+    run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    return Database("postgresql", postgres, tmp_path, run)
+
+
+@pytest.fixture
+def sqlite(tmp_path):
+    def run(statements):
+        connection = sqlite3.connect(tmp_path / "my houses#1.db")
+        connection.executescript(statements)
+        connection.close()
+
+    run("SELECT 1")
+    return Database("sqlite", "sqlite:///my houses#1.db", tmp_path, run)
+
+
+@pytest.fixture
+def duck(tmp_path):
+    def run(statements):
+        import duckdb
+
+        with duckdb.connect(tmp_path / "houses.duckdb") as connection:
+            connection.execute(statements)
+
+    run("SELECT 1")
+    return Database("duckdb", "duckdb:///houses.duckdb", tmp_path, run)
+
+
+@pytest.fixture(params=["postgresql", "sqlite", "duck"])
+def database(request):
+    return request.getfixturevalue(request.param)

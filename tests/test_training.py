@@ -362,9 +362,9 @@ def test_growing_data_is_fetched_after_the_network_recovers_and_no_row_is_judged
         (lambda frame: frame.rename(columns={"alcohol": "alc"}), 3, "alcohol"),
         (lambda frame: frame.assign(alcohol="strong"), 3, "alcohol"),
         (lambda frame: frame.head(0), 3, "has no rows"),
-        (lambda frame: frame.head(12), 3, "row count"),
+        (lambda frame: frame.head(12), 3, "smallest_share"),
         (lambda frame: frame.assign(target=1), 3, "one class only"),
-        (lambda frame: frame.drop(columns="target"), 2, "target names the column 'target'"),
+        (lambda frame: frame.drop(columns="target"), 3, "'target' is missing"),
     ],
     ids=["renamed", "text", "empty", "few", "one class", "no target"],
 )
