@@ -60,7 +60,7 @@ def declare_problem(project: Path) -> None:
 
 def archive_of_housing(folder: Path) -> Path:
     """Give the published archive: the mirror's, else downloaded into a folder that serves as a mirror from then on."""
-    from tasks.fetch import MIRROR, download, mirrored
+    from tasks.reading.downloads import MIRROR, download, mirrored
 
     url = declared("housing")["source"]["url"]
     mirror = Path(os.environ.setdefault(MIRROR, str(folder)))
