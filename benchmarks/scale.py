@@ -113,7 +113,8 @@ def prepared(step: str, folder: Path) -> Callable[[], Any]:
     if step == "validate":
         import great_expectations  # noqa: F401
 
-        from tasks.validate import find_suite, validate
+        from tasks.suites import find_suite
+        from tasks.validate import validate
 
         suite, unit = find_suite("housing", ROOT), (problem.identity, problem.target)
         return lambda: validate.fn(before(Snapshot), suite, problem.quarantine, *unit, None, (), store)

@@ -273,7 +273,7 @@ def quarantine(
     from tasks.errors import ProblemError
     from tasks.quarantine import export, quarantined
     from tasks.snapshots import Snapshots
-    from tasks.validate import find_suite
+    from tasks.suites import find_suite
 
     store = _registry(problem, options).store
     aside = Snapshots(store).quarantine()

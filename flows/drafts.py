@@ -53,7 +53,7 @@ def new_problem(name: str, data: str, target: str, task: TaskKind | None, projec
 
 
 def _load(name: str, project: Path) -> None:
-    from tasks.validate import find_suite, load_expectations
+    from tasks.suites import find_suite, load_expectations
 
     load_problem(name, project)
     load_expectations(find_suite(name, project))

@@ -26,7 +26,8 @@ from tasks.problem import Problem, load_problem
 from tasks.records import Cause, Finding, Outcome, RunRecord, Scores, Snapshot, Validated, Version
 from tasks.registry import Registry
 from tasks.store import Store
-from tasks.validate import RefusedByExpectations, Suite, docs_folder, find_suite
+from tasks.suites import Suite, find_suite
+from tasks.validate import RefusedByExpectations, docs_folder
 
 
 class End(TypedDict, total=False):

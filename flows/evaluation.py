@@ -14,7 +14,7 @@ from tasks.problem import Problem
 from tasks.registry import Registry
 from tasks.snapshots import Snapshots
 from tasks.store import Store
-from tasks.validate import Suite
+from tasks.suites import Suite
 
 
 @flow(name="evaluation", flow_run_name="{problem}", persist_result=False)

@@ -29,7 +29,7 @@ def run_flow(
         The problem is not declared rightly; nothing is started for that.
     """
     from tasks.problem import load_problem
-    from tasks.validate import find_suite
+    from tasks.suites import find_suite
 
     load_problem(problem, options.project)
     find_suite(problem, options.project)

@@ -19,7 +19,7 @@ from tasks.registry import Registry
 from tasks.snapshots import Snapshots
 from tasks.sources import in_place_of
 from tasks.store import Store, check_output
-from tasks.validate import Suite
+from tasks.suites import Suite
 
 
 @flow(name="scoring", flow_run_name="{problem}", persist_result=False)

@@ -24,7 +24,8 @@ from tasks.snapshots import RefusedBatch, Snapshots, compare
 from tasks.sources import in_place_of
 from tasks.split import split
 from tasks.store import Store
-from tasks.validate import RefusedByExpectations, Suite, validate
+from tasks.suites import Suite
+from tasks.validate import RefusedByExpectations, validate
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -32,8 +32,8 @@ from tasks.records import Artifact, Features, Snapshot, Trial, Version
 from tasks.registry import Registry
 from tasks.snapshots import Snapshots
 from tasks.store import Store
+from tasks.suites import Suite
 from tasks.train import train
-from tasks.validate import Suite
 
 if TYPE_CHECKING:
     from prefect.futures import PrefectFuture

@@ -11,7 +11,7 @@ from flows.endings import End, accepted, ended
 from flows.steps import checked, fetched, read
 from tasks.problem import Problem
 from tasks.store import Store
-from tasks.validate import Suite
+from tasks.suites import Suite
 
 
 @flow(name="validation", flow_run_name="{problem}", persist_result=False)

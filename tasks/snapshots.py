@@ -60,7 +60,8 @@ class Snapshots:
 
     def accepted(self) -> SnapshotEntry | None:
         """Give the newest accepted entry, or None before the first."""
-        return next((entry for entry in reversed(self.entries()) if entry.outcome == "accepted"), None)
+        newest_first = (self._entry(number) for number in reversed(self.store.numbers(FOLDER)))
+        return next((entry for entry in newest_first if entry.outcome == "accepted"), None)
 
     def quarantine(self) -> Artifact | None:
         """Give the rows that were set aside from the newest snapshot, accepted or refused, or None."""

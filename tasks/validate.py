@@ -38,17 +38,13 @@ from tasks.suites import (
     Suite,
     asked_of_rows,
     columns_read,
-    find_suite,
     is_row_level,
-    load_expectations,
     load_stages,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
-
-__all__ = ["RefusedByExpectations", "Suite", "check", "docs_folder", "find_suite", "load_expectations", "validate"]
 
 
 class RefusedByExpectations(DataRefused):

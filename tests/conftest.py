@@ -1,6 +1,7 @@
 """What every test may use: a store of its own, a project of its own, and one real Prefect server for them all."""
 
 import atexit
+import contextlib
 import io
 import os
 import shutil
@@ -9,8 +10,10 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from rich.console import Console
 
+from tasks.reading.downloads import MIRROR
 from tasks.records import RunRecord, Version
 from tasks.sources import UrlSource
 from tasks.store import Store
@@ -107,6 +111,24 @@ def write_suite(tmp_path: Path) -> Callable[..., Suite]:
         return find_suite("houses", tmp_path / "project")
 
     return written
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[type[BaseHTTPRequestHandler]], ThreadingHTTPServer]]:
+    """Give a function that starts a real web server on this machine, which no proxy or mirror stands in front of."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", MIRROR):
+        monkeypatch.delenv(name, raising=False)
+    with contextlib.ExitStack() as running:
+
+        def start(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+            server = running.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), handler))
+            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+            thread.start()
+            running.callback(thread.join)
+            running.callback(server.shutdown)
+            return server
+
+        yield start
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 import hashlib
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -55,20 +54,13 @@ class Site(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def site(monkeypatch):
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", MIRROR):
-        monkeypatch.delenv(name, raising=False)
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+def site(serve):
+    running = serve(Site)
     running.content, running.etag, running.modified, running.ranges = CONTENT, '"one"', None, True
     running.cuts, running.statuses, running.asked, running.then, running.place = [], [], [], None, None
     running.step = 2**16
     running.url = f"http://127.0.0.1:{running.server_address[1]}/houses.bin"
-    thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-    thread.start()
-    yield running
-    running.shutdown()
-    running.server_close()
-    thread.join()
+    return running
 
 
 def fetch(site, store, **declared):

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.checks import check
 from tasks.columns import feature_set, source_columns
 from tasks.drafting.draft import Draft, draft, paths, rounded_out, withdraw, write
 from tasks.drafting.draft_suite import suite_text
@@ -20,7 +21,7 @@ from tasks.drafting.samples import Sample
 from tasks.errors import DataRefused, ProblemError
 from tasks.problem import Problem
 from tasks.records import Column
-from tasks.validate import Suite, check, load_expectations
+from tasks.suites import Suite, load_expectations
 
 GENERATOR = np.random.default_rng(0)
 ROWS = 300

@@ -5,9 +5,8 @@ import logging
 import os
 import sqlite3
 import tarfile
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pandas as pd
 import pyarrow as pa
@@ -73,19 +72,12 @@ class Answer(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def website(monkeypatch):
+def website(serve):
     """Give a real server on this machine: ``files`` by path, ``asked`` for what was requested."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", MIRROR):
-        monkeypatch.delenv(name, raising=False)
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    running = serve(Answer)
     running.files, running.asked = {"/houses.csv": CSV, "/cut.csv": CSV}, []
     running.address = f"http://127.0.0.1:{running.server_address[1]}"
-    thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-    thread.start()
-    yield running
-    running.shutdown()
-    running.server_close()
-    thread.join()
+    return running
 
 
 @pytest.fixture(autouse=True)

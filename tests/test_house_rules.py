@@ -18,7 +18,7 @@ from tasks.columns import feature_set, source_columns
 from tasks.expressions import reads
 from tasks.problem import load_problem, problem_names
 from tasks.records import Column
-from tasks.validate import find_suite, load_expectations
+from tasks.suites import find_suite, load_expectations
 
 ROOT = Path(__file__).parent.parent
 PROBLEMS = problem_names(ROOT)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.checks import check
 from tasks.columns import ROW, row_hashes
 from tasks.corrections import corrections, release
 from tasks.errors import DataRefused
@@ -18,7 +19,7 @@ from tasks.quarantine import POSITION, REASONS, Newest, export
 from tasks.records import Finding, Snapshot, Table
 from tasks.store import Store
 from tasks.suites import find_suite, load_expectations
-from tasks.validate import RefusedByExpectations, check, docs_folder, validate
+from tasks.validate import RefusedByExpectations, docs_folder, validate
 
 pytestmark = pytest.mark.usefixtures("without_run_logger")
 
