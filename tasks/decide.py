@@ -10,8 +10,8 @@ from typing import Any
 
 from prefect import get_run_logger, task
 
+from tasks.gate import Gate
 from tasks.metrics import METRICS, figure
-from tasks.problem import Gate
 from tasks.records import Cause, Rule, Scores, Verdict
 
 

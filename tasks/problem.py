@@ -18,23 +18,25 @@ from pydantic import (
     AfterValidator,
     Field,
     PlainValidator,
-    StringConstraints,
     ValidationError,
     model_validator,
 )
 
 from tasks.errors import ProblemError
+from tasks.gate import Gate, Name, Retention, Scalar
 from tasks.sentences import listed, meant, mistakes
 from tasks.sources import Declared, Source
 
 TaskKind = Literal["classification", "regression"]
-MetricName = Literal["accuracy", "log_loss", "rmse", "mae", "mape"]
+MetricName = Literal[
+    "accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "log_loss", "brier_score", "rmse", "mae", "mape", "r2"
+]
 
 METRICS_OF: dict[TaskKind, tuple[MetricName, ...]] = {
-    "classification": ("accuracy", "log_loss"),
-    "regression": ("rmse", "mae", "mape"),
+    "classification": ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "log_loss", "brier_score"),
+    "regression": ("rmse", "mae", "mape", "r2"),
 }
-GREATER_IS_BETTER: tuple[MetricName, ...] = ("accuracy",)
+GREATER_IS_BETTER: tuple[MetricName, ...] = ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "r2")
 
 ESTIMATORS: dict[TaskKind, dict[str, str]] = {
     "classification": {
@@ -78,9 +80,6 @@ ESTIMATORS: dict[TaskKind, dict[str, str]] = {
         "ColumnForecast": "tasks.forecasts",
     },
 }
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
-Scalar = str | int | float | bool | None
 
 
 def _size(value: Any) -> float | str:
@@ -235,16 +234,6 @@ class Candidate(Declared):
     text: dict[str, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
 
 
-class Gate(Declared):
-    """What a challenger must reach before it is deployed."""
-
-    margin: Annotated[float, Field(ge=0, lt=1)] = 0.02
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    at_least: float | None = None
-    at_most: float | None = None
-    fewest_rows: Annotated[int, Field(ge=2)] = 30
-
-
 def _cron(value: str) -> str:
     try:
         CronSim(value, datetime(2000, 1, 1, tzinfo=UTC))
@@ -287,6 +276,7 @@ class Problem(Declared):
     metric: MetricName | None = None
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)]
     gate: Gate = Gate()
+    retention: Retention = Retention()
     schedule: Schedule | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tasks.gate import Gate
 from tasks.problem import Candidate, MetricName, TaskKind
 from tasks.sources import Declared
 
@@ -21,13 +22,38 @@ SCHEMA_VERSION = 1
 
 Role = Literal["numeric", "categorical", "text"]
 Outcome = Literal["promoted", "held", "nothing new", "accepted", "evaluated", "predicted", "refused", "failed"]
-Cause = Literal["worse", "cannot tell", "rule broken", "champion changed", "champion unreadable", "not deployed"]
+Cause = Literal[
+    "worse",
+    "equivalent",
+    "cannot tell",
+    "rule broken",
+    "awaiting approval",
+    "rejected",
+    "blocked",
+    "frozen",
+    "champion changed",
+    "champion unreadable",
+    "not deployed",
+]
+Standing = Literal["better", "equivalent", "worse", "cannot tell"]
+DecisionKind = Literal[
+    "promoted",
+    "held",
+    "adopted",
+    "rolled back",
+    "rejected",
+    "blocked",
+    "unblocked",
+    "frozen",
+    "unfrozen",
+    "collected",
+]
 
 
 class Record(Declared):
     """A frozen record with the version of its schema, so that what is stored today can be read in a year."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1, 2] = SCHEMA_VERSION
 
 
 class File(Record):
@@ -257,8 +283,12 @@ class Interval(Record):
 
 
 class Scores(Record):
-    """Challenger and champion on the same test rows, none of which either was trained on.
+    """Challenger, champion, anchor and baselines on the same test rows, none of which any of the first three trained on.
 
+    ``predictions`` has, in the order of the test rows: the hash of identity, the number of the ``unit`` that a row is
+    resampled with (rows equal in identity or group; with ``blocks`` the rank of its time), the target, each model's
+    prediction and probabilities, and a label for each declared slice. All statistics can be recomputed from it.
+    ``excluded`` tells how many test rows which model was trained on. ``target_range`` is that of the training rows.
     ``problem`` says why the champion could not be judged, where it could not.
     """
 
@@ -266,12 +296,96 @@ class Scores(Record):
     confidence: float
     rows: int
     excluded_rows: int
+    excluded: dict[str, int] = Field(default_factory=dict)
     challenger: Interval
     champion: Interval | None = None
     difference: Interval | None = None
     champion_version: int | None = None
+    anchor_version: int | None = None
+    baselines: dict[str, Interval] = Field(default_factory=dict)
+    target_range: tuple[float, float] | None = None
+    blocks: bool = False
+    seed: int = 42
     problem: str | None = None
     predictions: Artifact
+
+
+class Look(Record):
+    """One look at test rows: of this challenger, against this champion and anchor. Written once.
+
+    ``earlier`` is the mean number of looks that each of its rows had before; ``alpha`` is what this look may spend, and
+    0 where nothing is left: then ``fresh_rows_needed`` rows that no look has used would make another one possible.
+    """
+
+    number: int
+    key: str
+    challenger: str
+    champion_version: int
+    anchor_version: int | None = None
+    rows: Artifact
+    earlier: float
+    alpha: float
+    fresh_rows_needed: int = 0
+    at: datetime
+
+
+class Comparison(Record):
+    """How a challenger does beside another model on the same rows, in pairs.
+
+    ``harm`` is how much worse the challenger is, as a share of the other's metric (below 0: better), with the bounds of
+    which each is crossed by chance with probability ``alpha``. ``resolvable`` is the smallest margin that so many rows
+    can resolve, ``rows_needed`` how many would resolve ``margin``.
+    """
+
+    against: str
+    version: int | None = None
+    rows: int
+    units: int
+    ours: float
+    theirs: float
+    harm: Interval
+    standard_error: float
+    alpha: float
+    margin: float
+    resolvable: float
+    rows_needed: int
+    standing: Standing
+
+
+class SliceComparison(Record):
+    """A slice of the test rows: how challenger and champion do there, and whether that is evidence of harm.
+
+    ``p_value`` is that of a harm of at most ``margin``, adjusted after Holm for all slices. ``blind`` slices are too
+    small to see a harm of twice the margin; ``rows_needed`` would be enough.
+    """
+
+    name: str
+    rows: int
+    ours: float
+    theirs: float
+    harm: Interval
+    margin: float
+    p_value: float
+    blind: bool
+    rows_needed: int
+    harmed: bool
+
+
+class Measurements(Record):
+    """What was measured of a model in a process of its own; measured once, replayed as evidence ever after.
+
+    ``row_milliseconds`` is the 95th percentile of predictions of single rows, ``batch_seconds`` the time for
+    ``batch_rows`` rows at once, ``memory_megabytes`` what loading and predicting added to the process. ``broken`` is for
+    each declared behaviour the share of ``behaviour_rows`` test rows that break it.
+    """
+
+    row_milliseconds: float
+    batch_seconds: float
+    batch_rows: int
+    megabytes: float
+    memory_megabytes: float
+    broken: tuple[float, ...] = ()
+    behaviour_rows: int = 0
 
 
 class Rule(Record):
@@ -284,28 +398,90 @@ class Rule(Record):
     cause: Cause | None = None
 
 
+class WorstRow(Record):
+    """A test row on which the challenger lost most against the champion."""
+
+    row: str
+    target: str
+    challenger: str
+    champion: str
+    loss: float
+
+
+class Investigation(Record):
+    """Where a person would look first when a challenger was held: rows, features and declaration.
+
+    ``moved`` tells of features whose values moved between the two models' training rows, ``declared`` what differs
+    between the two declarations.
+    """
+
+    worst_rows: tuple[WorstRow, ...] = ()
+    moved: tuple[str, ...] = ()
+    declared: tuple[str, ...] = ()
+
+
 class Verdict(Record):
-    """Whether the challenger deserves production: every rule checked, and the reason as a sentence."""
+    """Whether the challenger deserves production: every rule checked, and the reason as a sentence.
+
+    ``alarms`` are what somebody should look into though no rule forbids it.
+    """
 
     promote: bool
     cause: Cause | None = None
+    standing: Standing | None = None
     rules: tuple[Rule, ...]
     reason: str
+    alarms: tuple[str, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    slices: tuple[SliceComparison, ...] = ()
+    investigation: Investigation | None = None
 
 
 class Version(Record):
-    """A numbered model with everything that its decision rested on. Written once, never changed."""
+    """A numbered model with everything that its decision rested on: its manifest. Written once, never changed.
 
+    Versions of schema 1 have no gate, look, measurements, declaration and snapshot number.
+    """
+
+    schema_version: Literal[1, 2] = 2
     number: int
     key: str
     model: Model
     scores: Scores
     verdict: Verdict
+    gate: Gate | None = None
+    look: Look | None = None
+    measurements: Measurements | None = None
     snapshot: Snapshot
+    snapshot_number: int | None = None
     test: Artifact
+    declaration: dict[str, Any] | None = None
     problem_digest: str
     code_digest: str
     created: datetime
+
+
+class Decision(Record):
+    """A line in the history of a problem's decisions, with what was in force after it. Written once; the newest counts.
+
+    ``anchor`` is the last champion that was promoted as better, ``blocked`` are versions whose content is not to be
+    promoted again, ``manifest`` the sha256 of the record of the version that was decided on.
+    """
+
+    schema_version: Literal[1, 2] = 2
+    number: int
+    kind: DecisionKind
+    version: int | None = None
+    cause: Cause | None = None
+    reason: str
+    by: str
+    at: datetime
+    champion: int | None = None
+    previous: int | None = None
+    anchor: int | None = None
+    blocked: tuple[int, ...] = ()
+    frozen: bool = False
+    manifest: str | None = None
 
 
 class Deployment(Record):
@@ -348,7 +524,7 @@ class RunRecord(Record):
 
 
 RESULTS: dict[str, type[Record]] = {
-    kind.__name__: kind for kind in (Snapshot, Validated, Split, Features, Trial, Model, Scores, Verdict)
+    kind.__name__: kind for kind in (Snapshot, Validated, Split, Features, Trial, Model, Scores, Measurements, Verdict)
 }
 
 

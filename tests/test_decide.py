@@ -1,7 +1,7 @@
 import pytest
 
 from tasks.decide import decide, judge
-from tasks.problem import Gate
+from tasks.gate import Gate
 from tasks.records import Artifact, File, Interval, Scores
 
 PREDICTIONS = Artifact(file=File(path="x", sha256="0" * 64, size=1), rows=1, columns=())

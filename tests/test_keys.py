@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tasks.gate import Gate
 from tasks.keys import LIBRARIES, code_digest, digest, library_versions, plain, source_digest, step_key
-from tasks.problem import Gate
 from tasks.records import File
 from tasks.store import Store
 
