@@ -373,14 +373,15 @@ class SliceComparison(Record):
     """A slice of the test rows: how challenger and champion do there, and whether that is evidence of harm.
 
     ``p_value`` is that of a harm of at most ``margin``, adjusted after Holm for all slices. ``blind`` slices are too
-    small to see a harm of twice the margin; ``rows_needed`` would be enough.
+    small to see a harm of twice the margin; ``rows_needed`` would be enough. Where the metric has no value, such as a
+    ROC AUC of a single class, figures are None.
     """
 
     name: str
     rows: int
-    ours: float
-    theirs: float
-    harm: Interval
+    ours: float | None
+    theirs: float | None
+    harm: Interval | None
     margin: float
     p_value: float
     blind: bool
