@@ -13,7 +13,7 @@ from tasks.comparison import compare, compare_slices
 from tasks.contest import Contest, read_contest
 from tasks.gate import Gate
 from tasks.limits import limit_rules
-from tasks.looks import smallest_alpha
+from tasks.looks import LOOKS, spent
 from tasks.metrics import METRICS, figure
 from tasks.records import Cause, Comparison, Look, Measurements, Rule, Scores, SliceComparison, Verdict
 from tasks.rules import RULES, Case, beside
@@ -53,14 +53,14 @@ def comparisons(contest: Contest, scores: Scores, look: Look | None, gate: Gate)
         if who == "challenger":
             continue
         rival = who in versions
-        alpha = (look.alpha if look else 0) or smallest_alpha(scores.confidence) if rival else 1 - scores.confidence
+        left = look.alpha if look and look.alpha else spent(1 - scores.confidence, LOOKS - 1)
         found[who] = compare(
             contest.metric,
             contest.target,
             contest.predictions["challenger"],
             contest.predictions[who],
             contest.resampling,
-            alpha=alpha,
+            alpha=left if rival else 1 - scores.confidence,
             margin=gate.margin if rival else None,
             against=f"version {versions[who]}" if rival else f"the {who} model",
             version=versions.get(who),

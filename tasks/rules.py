@@ -139,7 +139,7 @@ def slices_unharmed(case: Case) -> Rule | None:
     return Rule(
         name="no slice harmed",
         passed=not harmed,
-        observed=said or f"none of {len(case.slices)} surely",
+        observed=listed(said) or f"none of {len(case.slices)} surely",
         required=f"none worse by more than {' or '.join(f'{margin:.1%}' for margin in margins)}",
         cause="rule broken",
     )

@@ -40,9 +40,8 @@ def scores_of(found: Contest, **changes: Any) -> Scores:
         rows=len(found.target),
         excluded_rows=0,
         seed=7,
-        predictions=TABLE,
         **rivals,
-        **found.intervals(0.95) | changes,
+        **found.intervals(0.95) | {"predictions": TABLE} | changes,
     )
 
 

@@ -43,7 +43,7 @@ def test_features_that_moved_are_named_the_furthest_first() -> None:
     )
     found = moved(before, now)
     assert len(found) == 2
-    assert found[0].startswith("income: mean 3.0")
+    assert found[0].startswith("income: mean 2.931 -> 6.051 (distance 0.9")
     assert found[1] == "place: 'bay' 50% -> 80% of the rows (distance 0.30)"
 
 
