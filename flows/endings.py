@@ -63,6 +63,18 @@ def finished(version: Version, result: Result, findings: tuple[Finding, ...], st
                 "run again to judge it anew."
             )
             return end | End(cause="champion changed", sentence=text)
+        case "blocked":
+            text = (
+                f"Version {number} is not deployed: its content is blocked, as somebody rolled back from it or blocked "
+                f"it; salamander history {store.problem} says who and why, salamander unblock allows it again."
+            )
+            return end | End(cause="blocked", sentence=text)
+        case "frozen":
+            text = (
+                f"Version {number} passed the gate, but nothing is promoted while {store.problem} is frozen; after "
+                f"salamander unfreeze {store.problem} run again."
+            )
+            return end | End(cause="frozen", sentence=text)
 
 
 def nothing_new(known: Version, champion: Version | None) -> End:
@@ -127,12 +139,12 @@ def stopped(error: Exception) -> End:
 
 def close(end: End, problem: str, store: Store, started: datetime) -> State[Any]:
     """Keep the record of a run, and give the Prefect state that says the same."""
-    deployment = Registry(store).deployment()
+    decision = Registry(store).decision()
     run = RunRecord.model_validate(
         {
             **end,
             "problem": problem,
-            "champion": deployment.version if deployment else None,
+            "champion": decision.champion if decision else None,
             "run": flow_run.get_id(),
             "started": started,
             "seconds": (datetime.now(UTC) - started).total_seconds(),

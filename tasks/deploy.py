@@ -8,16 +8,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Literal
+from typing import Literal, cast
 
 from prefect import get_run_logger, task
 
 from tasks.errors import SalamanderError
-from tasks.records import Version
+from tasks.records import Cause, Version
 from tasks.registry import Registry
 from tasks.store import Store
 
-Result = Literal["deployed", "held", "not deployed", "champion changed"]
+Result = Literal["deployed", "held", "not deployed", "champion changed", "blocked", "frozen"]
+WHY_NOT: dict[Cause, str] = {
+    "champion changed": "Another run changed the champion since this one was judged",
+    "blocked": "The same content is blocked",
+    "frozen": "Nothing is promoted while all is frozen",
+}
 
 
 class FreshProcess:
@@ -74,16 +79,20 @@ def deploy(draft: Version, store: Store, fresh: FreshProcess, *, promote: bool) 
     version = registry.register(draft)
     logger.info("Registered as version %s.", version.number)
     if not version.verdict.promote:
+        registry.hold(version, version.verdict.cause or "cannot tell", version.verdict.reason)
         logger.info("Held: version %s is kept, production stays as it is.", version.number)
         return version, "held"
     if not promote:
+        registry.hold(version, "not deployed", "The run was asked not to deploy.")
         logger.info("Not asked to deploy: production stays as it is.")
         return version, "not deployed"
     fresh.rehearse(version, store)
     logger.info("A fresh process repeated its predictions.")
-    if registry.promote(version, version.scores.champion_version) is None:
-        logger.warning("Another run changed the champion since this one was judged: production stays as it is.")
-        return version, "champion changed"
+    done = registry.promote(version, version.scores.champion_version)
+    if isinstance(done, str):
+        registry.hold(version, done, f"{WHY_NOT[done]}.")
+        logger.warning("%s: production stays as it is.", WHY_NOT[done])
+        return version, cast("Result", done)
     try:
         registry.project()
     except (SalamanderError, OSError) as error:
