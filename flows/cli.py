@@ -214,8 +214,8 @@ def versions(problem: str, *, options: Options = DEFAULTS) -> int:
     from flows.views import brief, minute
 
     registry = _registry(problem, options)
-    deployment, found = registry.deployment(), registry.versions()[::-1]
-    champion = deployment.version if deployment else None
+    decision, found = registry.decision(), registry.versions()[::-1]
+    champion = decision.champion if decision else None
     if options.json:
         return _print_json({"problem": problem, "champion": champion, "versions": [brief(v) for v in found]})
     table = Table("version", "candidate", "test metric", "verdict", "created")

@@ -62,10 +62,10 @@ def _record(store: Store, identifier: str) -> RunRecord | None:
 
 def _unkept(store: Store, identifier: str, message: str | None) -> dict[str, Any]:
     """Give the fields of the record of a run that could not keep it: a crash, or a store that cannot be written."""
-    deployment = Registry(store).deployment()
+    decision = Registry(store).decision()
     return {
         "problem": store.problem,
-        "champion": deployment.version if deployment else None,
+        "champion": decision.champion if decision else None,
         "outcome": "failed",
         "sentence": message or "The run ended without a record.",
         "exit_code": 1,

@@ -14,7 +14,11 @@ from tasks.registry import Registry
 
 def status_view(registry: Registry) -> dict[str, Any]:
     """Give what is in production, since when, and how the last run ended."""
-    deployment, champion = registry.deployment(), registry.champion()
+    champion, since = registry.champion(), None
+    for decision in reversed(registry.history()):
+        if champion is None or decision.champion != champion.number:
+            break
+        since = decision.at
     runs = registry.store.names("runs")
     last = registry.store.record(runs[-1], RunRecord).model_dump(mode="json") if runs else None
     return {
@@ -22,7 +26,7 @@ def status_view(registry: Registry) -> dict[str, Any]:
         "champion": champion.number if champion else None,
         "candidate": champion.model.candidate.name if champion else None,
         "measured": measured(champion) if champion else "",
-        "since": deployment.at.isoformat() if deployment else None,
+        "since": since.isoformat() if since else None,
         "versions": len(registry.store.numbers("versions")),
         "last_run": last,
     }

@@ -8,7 +8,6 @@ newest come first, each replacing one of them.
 
 from __future__ import annotations
 
-import getpass
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from tasks.checks import check
 from tasks.columns import ROW, row_hashes
 from tasks.errors import DataRefused, ProblemError
+from tasks.leases import user
 from tasks.quarantine import POSITION, REASONS, rows_at
 from tasks.records import Artifact, Correction, Table
 from tasks.store import Store, check_output
@@ -92,15 +92,8 @@ def release(store: Store, path: Path, quarantine: Artifact, suite: Suite) -> Cor
     names = corrected.column_names
     replaced = aside.select(names).take(np.searchsorted(known, positions))
     hashes = pa.array(row_hashes(replaced, names))
-    return _create(store, store.keep_table(corrected.append_column(CORRECTS, hashes), FOLDER))
-
-
-def _create(store: Store, rows: Artifact) -> Correction:
-    while True:
-        number = max(store.numbers(FOLDER), default=0) + 1
-        made = Correction(number=number, rows=rows, by=getpass.getuser(), at=datetime.now(UTC))
-        if store.create(f"{FOLDER}/{number:06}.json", made):
-            return made
+    kept = store.keep_table(corrected.append_column(CORRECTS, hashes), FOLDER)
+    return store.append(FOLDER, lambda number: Correction(number=number, rows=kept, by=user(), at=datetime.now(UTC)))
 
 
 def _read(path: Path, schema: pa.Schema) -> pa.Table:

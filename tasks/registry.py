@@ -1,114 +1,201 @@
-"""Which versions there are, which one is in production, and how that changes.
+"""Which version is in production, and how that changes.
 
-A version is one record, created whole under the next free number after its files are in the store, so half a version is
-never seen. The champion is what the newest deployment record names: promoting is creating the next record, which fails
-if another run has created it first. That is a compare-and-swap, and its trail is the history of decisions.
+What is in force is what the newest decision says: champion, previous, anchor, what is blocked, whether all is frozen.
+Changing it is creating the next decision, under a lock, and only if its condition still holds for the one just before.
 """
 
 from __future__ import annotations
 
-import getpass
+from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import takewhile
+from typing import Any, Literal
 
+from tasks.decisions import Decisions
 from tasks.errors import ProblemError, StoreError
-from tasks.records import Deployment, Version
+from tasks.leases import Leases, user
+from tasks.projection import bring_in_line, is_in_line
+from tasks.records import Cause, Decision, DecisionKind, Model, Version
 from tasks.store import Store
+from tasks.versions import Versions, same_content
+
+Make = Callable[[int, Decision | None], Decision]
+SETTLED: tuple[Cause | None, ...] = ("worse", "equivalent", "cannot tell", "rule broken")
+"""What a version is held for until there is something new: other data, another declaration, code or champion."""
+
+
+class _Hindered(Exception):  # noqa: N818 - nothing went wrong
+    def __init__(self, cause: Cause) -> None:
+        self.cause: Cause = cause
 
 
 class Registry:
-    """The versions and deployments of one problem."""
+    """The versions and decisions of one problem."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, timeout_seconds: float = 30.0) -> None:
         self.store = store
+        self._versions = Versions(store)
+        self._decisions = Decisions(store)
+        self._leases = Leases(store, timeout_seconds)
+
+    # Versions: see `Versions`.
 
     def versions(self) -> list[Version]:
         """Give all versions, oldest first."""
-        return [self.version(number) for number in self.store.numbers("versions")]
+        return [self.version(number) for number in self._versions.numbers()]
 
     def version(self, number: int) -> Version:
-        """Give one version.
+        """Give one version."""
+        return self._versions.version(number)
+
+    def register(self, draft: Version) -> Version:
+        """Give a number to a version and create it; a version of the same content is given back as it is."""
+        with self._leases.held("register a version") as lease:
+            return self._versions.register(draft, lease)
+
+    def check_files(self, version: Version) -> None:
+        """Check that all files of a version's model are there and unchanged."""
+        self._versions.check_files(version)
+
+    def check_kept(self, version: Version) -> None:
+        """Check that no file of a version was collected."""
+        self._versions.check_kept(version)
+
+    # What is in force.
+
+    def decision(self) -> Decision | None:
+        """Give the newest decision, which says what is in force, or None before the first."""
+        return self._decisions.newest()
+
+    def history(self) -> list[Decision]:
+        """Give all decisions, oldest first."""
+        return self._decisions.all()
+
+    def champion(self) -> Version | None:
+        """Give the version in production, or None before the first promotion."""
+        return self._pointed("champion")
+
+    def previous(self) -> Version | None:
+        """Give the version that was in production before, or None."""
+        return self._pointed("previous")
+
+    def anchor(self) -> Version | None:
+        """Give the last champion that was promoted as better, or None before the first promotion."""
+        return self._pointed("anchor")
+
+    def _pointed(self, name: Literal["champion", "previous", "anchor"]) -> Version | None:
+        decision = self.decision()
+        number = getattr(decision, name) if decision else None
+        return self.version(number) if number else None
+
+    def is_blocked(self, model: Model) -> bool:
+        """Give whether a model's content is that of a blocked version."""
+        decision = self.decision()
+        return decision is not None and self._is_among(decision.blocked, model)
+
+    def held_for(self, version: Version) -> Cause | None:
+        """Give what a version is held for: by the newest decision on it, or by its verdict where there is none."""
+        on_it = {"promoted", "adopted", "rolled back", "held", "rejected"}
+        for decision in self._decisions.newest_first():
+            if decision.version == version.number and decision.kind in on_it:
+                return decision.cause if decision.kind in {"held", "rejected"} else None
+        return version.verdict.cause
+
+    def settled(self, key: str) -> Version | None:
+        """Give the version that a finished run of the same key made, where judging it again could change nothing.
+
+        That is one that is blocked, was rejected, or was in production (unless somebody unblocked it since); that is
+        frozen while all is; or that was held against the present champion for what stays so. It is not settled where
+        the champion could not be read or was replaced meanwhile, nobody answered, or the run was asked not to deploy.
+        """
+        history = self.history()
+        same_key = (version for version in self._versions.readable() if version.key == key)
+        return next((version for version in same_key if self._is_final(version, history)), None)
+
+    def _is_final(self, version: Version, history: list[Decision]) -> bool:
+        state = history[-1] if history else None
+        champion = state.champion if state else None
+        if champion == version.number or (state and self._is_among(state.blocked, version.model)):
+            return True
+        if any(decision.champion == version.number for decision in history):
+            on_it = (each.kind for each in reversed(history) if each.version == version.number)
+            return next((kind for kind in on_it if kind != "collected"), None) != "unblocked"
+        cause = self.held_for(version)
+        if cause == "rejected" or (cause == "frozen" and state and state.frozen):
+            return True
+        return cause in SETTLED and version.scores.champion_version == champion
+
+    # Decisions.
+
+    def promote(
+        self,
+        version: Version,
+        judged_against: int | None,
+        *,
+        kind: Literal["promoted", "adopted"] = "promoted",
+        reason: str | None = None,
+        by: str | None = None,
+        overridden: Cause | None = None,
+    ) -> Decision | Cause:
+        """Put a version into production, unless something hinders that.
+
+        The anchor moves to it where it was judged to be better, is the first or adopted, or where a person overrode
+        what it was held for: later ones are not to be held for the same then.
+
+        Returns
+        -------
+        Decision or Cause
+            The decision that put it there, also where a run of the same content was faster. A cause, and nothing is
+            changed, where it is blocked, all is frozen, or the champion is not the one that it was judged against.
+        """
+
+        def make(number: int, state: Decision | None) -> Decision:
+            champion, anchor = (state.champion, state.anchor) if state else (None, None)
+            if champion == version.number:
+                return self._put_there(version.number)
+            if cause := self._hindrance(version, judged_against, state):
+                raise _Hindered(cause)
+            if champion is None or kind == "adopted" or overridden or version.verdict.standing == "better":
+                anchor = version.number
+            changes = {"champion": version.number, "previous": champion, "anchor": anchor, "cause": overridden}
+            return self._next(number, state, kind, reason or version.verdict.reason, by, version, **changes)
+
+        try:
+            return self._decide(f"promote version {version.number}", make)
+        except _Hindered as hindered:
+            return hindered.cause
+
+    def hold(self, version: Version, cause: Cause, reason: str, by: str | None = None) -> Decision:
+        """Write down that a version is held; where just that was decided last, the decision is given back."""
+
+        def make(number: int, state: Decision | None) -> Decision:
+            asked = ("held", version.number, cause, reason)
+            if state and (state.kind, state.version, state.cause, state.reason) == asked:
+                return state
+            return self._next(number, state, "held", reason, by, version, cause=cause)
+
+        return self._decide(f"hold version {version.number}", make)
+
+    def reject(self, version: Version, reason: str, by: str | None = None) -> Decision:
+        """Write down that a person does not want a version in production.
 
         Raises
         ------
         ProblemError
-            There is no version of that number.
+            It is there already.
         """
-        known = self.store.numbers("versions")
-        if number not in known:
-            raise ProblemError(
-                f"{self.store.problem} has no version {number}; it has {', '.join(map(str, known)) or 'none yet'}."
-            )
-        return self.store.record(_path("versions", number), Version)
 
-    def deployments(self) -> list[Deployment]:
-        """Give every move of the champion pointer, oldest first."""
-        numbers = self.store.numbers("deployments")
-        return [self.store.record(_path("deployments", number), Deployment) for number in numbers]
+        def make(number: int, state: Decision | None) -> Decision:
+            self._check_not_champion(version, state, "rejected")
+            return self._next(number, state, "rejected", reason, by, version, cause="rejected")
 
-    def deployment(self) -> Deployment | None:
-        """Give the deployment in force, or None before the first."""
-        numbers = self.store.numbers("deployments")
-        return self.store.record(_path("deployments", numbers[-1]), Deployment) if numbers else None
+        return self._decide(f"reject version {version.number}", make)
 
-    def champion(self) -> Version | None:
-        """Give the version in production, or None before the first promotion."""
-        deployment = self.deployment()
-        return self.version(deployment.version) if deployment else None
+    def rollback(self, to: int | None = None, reason: str | None = None, by: str | None = None) -> Decision:
+        """Put the version before the champion, or any that was champion once, back into production.
 
-    def settled(self, key: str) -> Version | None:
-        """Give the version that a finished run of the same key made: deployed, or held against the present champion."""
-        history = self.deployments()
-        champion = history[-1].version if history else None
-        deployed = {deployment.version for deployment in history}
-
-        def final(version: Version) -> bool:
-            if version.number in deployed:
-                return True
-            held = not version.verdict.promote and version.verdict.cause != "champion unreadable"
-            return held and version.scores.champion_version == champion
-
-        return next((v for v in reversed(self.versions()) if v.key == key and final(v)), None)
-
-    def check_files(self, version: Version) -> None:
-        """Check that all files of a version's model are there and unchanged.
-
-        Raises
-        ------
-        StoreError
-            One is not; the sentence names it.
-        """
-        for file in version.model.files.values():
-            self.store.path(file)
-
-    def register(self, draft: Version) -> Version:
-        """Give a number to a version and create it; a version of the same content is given back as it is."""
-        while True:
-            known = self.versions()
-            for version in known:
-                if _content(version) == _content(draft):
-                    return version
-            numbered = draft.model_copy(update={"number": known[-1].number + 1 if known else 1})
-            if self.store.create(_path("versions", numbered.number), numbered):
-                return numbered
-
-    def promote(self, version: Version, judged_against: int | None) -> Deployment | None:
-        """Put a version into production, unless the champion is not the one that it was judged against.
-
-        Returns
-        -------
-        Deployment or None
-            The deployment that put it there, also where a run of the same content was faster. None, and nothing is
-            changed, where the champion is another one.
-        """
-        current = self.deployment()
-        if current and current.version == version.number:
-            return current
-        if (current.version if current else None) != judged_against:
-            return None
-        return self._deploy(current, version, "promotion", version.verdict.reason)
-
-    def rollback(self, to: int | None = None) -> Deployment:
-        """Put the version before the champion, or any that was deployed once, back into production.
+        The version that is left is blocked; but going back to a blocked one takes that block away and sets none. The
+        anchor and the version before become those that stood when it was champion last.
 
         Raises
         ------
@@ -117,66 +204,167 @@ class Registry:
         StoreError
             A file of that version is missing or altered, or somebody moved the pointer at the same moment.
         """
-        history = self.deployments()
-        if not history:
+        history = self.history()
+        left = history[-1].champion if history else None
+        if left is None:
             raise ProblemError(f"{self.store.problem} has no version in production, so there is nothing to roll back.")
-        current = history[-1]
-        deployed = sorted({deployment.version for deployment in history} - {current.version})
-        if to is None:
-            promotions = [d for d in history if d.kind == "promotion" and d.version == current.version]
-            to = promotions[-1].previous
-            if to is None:
-                raise ProblemError(
-                    f"{self.store.problem} version {current.version} was the first in production: there is none before."
+        target = self.version(self._way_back(history, left) if to is None else self._once_there(history, left, to))
+        self.check_files(target)
+        then = next(decision for decision in reversed(history) if decision.champion == target.number)
+
+        def make(number: int, state: Decision | None) -> Decision:
+            if state is None or state.champion != left:
+                raise StoreError(
+                    f"The champion of {self.store.problem} was changed by another run just now; look and try again."
                 )
-        if to not in deployed:
-            allowed = ", ".join(map(str, deployed)) or "none"
+            blocked = state.blocked if self._is_among(state.blocked, target.model) else (*state.blocked, left)
+            return self._next(
+                number,
+                state,
+                "rolled back",
+                reason or f"Rolled back from version {left}.",
+                by,
+                target,
+                champion=target.number,
+                previous=then.previous,
+                anchor=then.anchor,
+                blocked=self._without(blocked, target.model),
+            )
+
+        return self._decide(f"roll back to version {target.number}", make)
+
+    def block(self, version: Version, reason: str, by: str | None = None) -> Decision:
+        """Write down that the content of a version is not to be promoted.
+
+        Raises
+        ------
+        ProblemError
+            It is in production, or blocked already.
+        """
+
+        def make(number: int, state: Decision | None) -> Decision:
+            self._check_not_champion(version, state, "blocked")
+            blocked = state.blocked if state else ()
+            if self._is_among(blocked, version.model):
+                raise ProblemError(f"Version {version.number} of {self.store.problem} is blocked already.")
+            return self._next(number, state, "blocked", reason, by, version, blocked=(*blocked, version.number))
+
+        return self._decide(f"block version {version.number}", make)
+
+    def unblock(self, version: Version, reason: str, by: str | None = None) -> Decision:
+        """Write down that the content of a version may be promoted again.
+
+        Raises
+        ------
+        ProblemError
+            It is not blocked.
+        """
+
+        def make(number: int, state: Decision | None) -> Decision:
+            blocked = state.blocked if state else ()
+            left = self._without(blocked, version.model)
+            if left == blocked:
+                raise ProblemError(
+                    f"Version {version.number} of {self.store.problem} is not blocked; blocked are: "
+                    f"{', '.join(map(str, blocked)) or 'none'}."
+                )
+            return self._next(number, state, "unblocked", reason, by, version, blocked=left)
+
+        return self._decide(f"unblock version {version.number}", make)
+
+    def freeze(self, reason: str, by: str | None = None) -> Decision:
+        """Write down that nothing is to be promoted until further notice."""
+        return self._freeze("frozen", reason, by)
+
+    def unfreeze(self, reason: str, by: str | None = None) -> Decision:
+        """Write down that versions may be promoted again."""
+        return self._freeze("unfrozen", reason, by)
+
+    def _freeze(self, kind: Literal["frozen", "unfrozen"], reason: str, by: str | None) -> Decision:
+        def make(number: int, state: Decision | None) -> Decision:
+            if (state is not None and state.frozen) == (kind == "frozen"):
+                raise ProblemError(f"{self.store.problem} is {kind} already.")
+            return self._next(number, state, kind, reason, by, frozen=kind == "frozen")
+
+        return self._decide(f"have it {kind}", make)
+
+    def _decide(self, work: str, make: Make) -> Decision:
+        with self._leases.held(work):
+            return self._decisions.append(make)
+
+    def _next(
+        self,
+        number: int,
+        state: Decision | None,
+        kind: DecisionKind,
+        reason: str,
+        by: str | None,
+        version: Version | None = None,
+        **changes: Any,
+    ) -> Decision:
+        """Give a decision: what was in force before it, with these changes."""
+        kept = state.model_dump(include={"champion", "previous", "anchor", "blocked", "frozen"}) if state else {}
+        if version:
+            changes |= {"version": version.number, "manifest": self._versions.manifest(version.number)}
+        made = {"number": number, "kind": kind, "reason": reason, "by": by or user(), "at": datetime.now(UTC)}
+        return Decision.model_validate({**kept, **made, **changes})
+
+    def _hindrance(self, version: Version, judged_against: int | None, state: Decision | None) -> Cause | None:
+        if state and self._is_among(state.blocked, version.model):
+            return "blocked"
+        if state and state.frozen:
+            return "frozen"
+        return "champion changed" if (state.champion if state else None) != judged_against else None
+
+    def _put_there(self, number: int) -> Decision:
+        """Give the decision that put the champion where it is."""
+        return [*takewhile(lambda decision: decision.champion == number, self._decisions.newest_first())][-1]
+
+    def _is_among(self, numbers: tuple[int, ...], model: Model) -> bool:
+        return any(same_content(self._versions.version(number, signed=False).model, model) for number in numbers)
+
+    def _without(self, numbers: tuple[int, ...], model: Model) -> tuple[int, ...]:
+        return tuple(number for number in numbers if not self._is_among((number,), model))
+
+    def _way_back(self, history: list[Decision], left: int) -> int:
+        """Give the newest version before the champion whose content is not blocked, nor the champion's."""
+        bad, seen, found = (*history[-1].blocked, left), {left}, history[-1].previous
+        while found and found not in seen and self._is_among(bad, self._versions.version(found, signed=False).model):
+            seen.add(found)
+            found = next(decision.previous for decision in reversed(history) if decision.champion == found)
+        if found and found not in seen:
+            return found
+        if seen == {left}:
+            raise ProblemError(
+                f"{self.store.problem} version {left} was the first in production: there is none before."
+            )
+        raise ProblemError(
+            f"{self.store.problem} has no version before version {left} that is not blocked; name one with --to."
+        )
+
+    def _once_there(self, history: list[Decision], left: int, to: int) -> int:
+        allowed = sorted({decision.champion for decision in history if decision.champion} - {left})
+        if to not in allowed:
             raise ProblemError(
                 f"{self.store.problem} cannot go back to version {to}: allowed are versions that were in production "
-                f"before and are not now: {allowed}."
+                f"before and are not now: {', '.join(map(str, allowed)) or 'none'}."
             )
-        target = self.version(to)
-        self.check_files(target)
-        moved = self._deploy(current, target, "rollback", f"Rolled back from version {current.version}.")
-        if moved is None:
-            raise StoreError(
-                f"The champion of {self.store.problem} was changed by another run just now; look and try again."
-            )
-        return moved
+        return to
 
-    def _deploy(self, current: Deployment | None, version: Version, kind: str, reason: str) -> Deployment | None:
-        deployment = Deployment.model_validate(
-            {
-                "number": current.number + 1 if current else 1,
-                "version": version.number,
-                "previous": current.version if current else None,
-                "kind": kind,
-                "reason": reason,
-                "by": getpass.getuser(),
-                "at": datetime.now(UTC),
-            }
-        )
-        return deployment if self.store.create(_path("deployments", deployment.number), deployment) else None
+    def _check_not_champion(self, version: Version, state: Decision | None, what: str) -> None:
+        if state and state.champion == version.number:
+            raise ProblemError(
+                f"Version {version.number} of {self.store.problem} is in production, so it cannot be {what}: "
+                f"salamander rollback {self.store.problem} takes it away and blocks it."
+            )
+
+    # What TensorFlow Serving sees.
 
     def project(self) -> None:
         """Bring the folder that TensorFlow Serving watches in line with the champion.
 
-        It serves the highest number it finds, so the champion's must be the highest, and none may stand there where the
-        champion is no network. Idempotent: a run killed between the promotion and this is mended by the next.
+        A run killed between the promotion and this is mended by the next.
         """
-        champion = self.champion()
-        served = champion.model.served_files if champion else {}
-        folder = self.store.root / "serving" / self.store.problem
-        for path in folder.glob("[0-9]*"):
-            if champion is None or not served or int(path.name) > champion.number:
-                self.store.remove_folder(path)
-        if champion and served:
-            self.store.project(served, folder / str(champion.number))
-
-
-def _path(folder: str, number: int) -> str:
-    return f"{folder}/{number:06}.json"
-
-
-def _content(version: Version) -> dict[str, object]:
-    return version.model_dump(mode="json", exclude={"number", "created"})
+        if not is_in_line(self.store, self.champion()):
+            with self._leases.held("bring the folder for TensorFlow Serving in line"):
+                bring_in_line(self.store, self.champion())

@@ -105,15 +105,15 @@ class Snapshots:
         SalamanderError
             The snapshot was added to another table than the newest accepted one.
         """
-        while True:
-            numbers = self.store.numbers(FOLDER)
-            last = self._entry(numbers[-1]) if numbers else None
+
+        def make(number: int) -> SnapshotEntry:
+            last = self._entry(number - 1) if number > 1 else None
             if last and (last.snapshot, last.outcome, last.validated) == (snapshot, outcome, validated):
                 return last
             if outcome == "accepted":
                 self._check_continued(snapshot)
-            entry = SnapshotEntry(
-                number=numbers[-1] + 1 if numbers else 1,
+            return SnapshotEntry(
+                number=number,
                 snapshot=snapshot,
                 outcome=outcome,
                 sentence=sentence,
@@ -122,8 +122,8 @@ class Snapshots:
                 changes=changes,
                 at=datetime.now(UTC),
             )
-            if self.store.create(f"{FOLDER}/{entry.number:06}.json", entry):
-                return entry
+
+        return self.store.append(FOLDER, make)
 
     def _check_continued(self, snapshot: Snapshot) -> None:
         newest = self.accepted()

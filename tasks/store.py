@@ -5,7 +5,8 @@ Two primitives carry everything, so that an object store can do it too (a condit
 - *keep*: bytes go to a temporary file, are flushed to the disk and then appear under the name of their digest. What is
   there already is the same by definition. Reading checks the digest again: a changed byte is found and named.
 - *create*: a record appears whole under a name that must be free, or not at all. Of two writers one wins and the other
-  is told. Numbered records created this way are a compare-and-swap and an append-only history at once.
+  is told. Numbered records created this way (*append*) are a compare-and-swap and an append-only history at once. Each
+  is sealed with its own sha256, and says its number inside.
 """
 
 from __future__ import annotations
@@ -16,15 +17,14 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import ValidationError
-
 from tasks.errors import ProblemError, StoreError
 from tasks.records import Artifact, Column, File, Record, Table
+from tasks.seals import number_of, sealed, unsealed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,12 +70,15 @@ class Store:
     # Files named by their content.
 
     def keep(self, source: Path, kind: str, name: str) -> File:
-        """Move a file into the store, under ``kind/<digest><name>``, and give its record."""
+        """Move a file into the store, under ``kind/<digest><name>``, and give its record.
+
+        What is there already is as good as new: its time is set to now, so that it is not collected meanwhile.
+        """
         digest = digest_of(source)
         kept = File(path=f"{kind}/{digest}{name}", sha256=digest, size=source.stat().st_size)
         target = self.folder / kept.path
         with self._writing():
-            if not target.exists() or digest_of(target) != digest:
+            if not _refreshed(target) or digest_of(target) != digest:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _flush(source)
                 source.replace(target)
@@ -205,12 +208,16 @@ class Store:
     # Records that are created once.
 
     def create(self, name: str, record: Record) -> bool:
-        """Write a record under a name that must be free; give False, and change nothing, where it is taken."""
+        """Write a record, sealed, under a name that must be free; give False, and change nothing, where it is taken."""
+        return self.create_file(name, sealed(record))
+
+    def create_file(self, name: str, content: bytes) -> bool:
+        """Write bytes under a name that must be free; give False, and change nothing, where it is taken."""
         target = self.folder / name
         with self._writing(), self.scratch() as folder:
             target.parent.mkdir(parents=True, exist_ok=True)
-            draft = folder / "record.json"
-            draft.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            draft = folder / "draft"
+            draft.write_bytes(content)
             _flush(draft)
             try:
                 os.link(draft, target)
@@ -219,24 +226,55 @@ class Store:
             _flush(target.parent)
         return True
 
-    def record(self, name: str, kind: type[R]) -> R:
-        """Read the record of a name.
+    def append(self, folder: str, make: Callable[[int], R], *, after: int = 0) -> R:
+        """Create a record under the next free number of a folder and give it.
+
+        Parameters
+        ----------
+        make : callable
+            Gives the record of a number. It is asked again, with a higher one, where another writer was faster; so what
+            it checks holds for the record just before. A record of another number is there already: it is given back
+            as it is.
+        after : int
+            The number that all new ones are above.
+        """
+        while True:
+            number = max((after, *self.numbers(folder))) + 1
+            record = make(number)
+            if number_of(record) != number or self.create(numbered(folder, number), record):
+                return record
+
+    def read(self, name: str) -> bytes:
+        """Read the bytes of a record as they are.
 
         Raises
         ------
         StoreError
-            There is none, or it is not a record of that kind.
+            There is none.
         """
         path = self.folder / name
         try:
-            return kind.model_validate_json(path.read_bytes())
+            return path.read_bytes()
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {error.strerror}; restore it from a backup.") from error
-        except ValidationError as error:
-            raise StoreError(
-                f"{path} is not a {kind.__name__} that this version of Salamander reads ({error.error_count()} faults, "
-                f"the first: {error.errors()[0]['msg']}); restore it from a backup."
-            ) from error
+
+    def record(self, name: str, kind: type[R], check: Callable[[bytes], None] | None = None) -> R:
+        """Read the record of a name, after checking its seal.
+
+        Parameters
+        ----------
+        check : callable, optional
+            Looks at the bytes of the file before anything in it is parsed, and raises where they are not to be trusted.
+
+        Raises
+        ------
+        StoreError
+            There is none, it is not a record of that kind and number, or a byte of it was changed.
+        """
+        content = self.read(name)
+        if check:
+            check(content)
+        return unsealed(self.folder / name, content, kind)
 
     def numbers(self, folder: str) -> list[int]:
         """Give the numbers of the records ``folder/<number>.json``, rising."""
@@ -264,7 +302,7 @@ class Store:
             ours = stored["metadata"]["serializer"] == serializer
             result = json.loads(stored["result"])
             whole = ours and not _tells_of_a_problem(result)
-            whole = whole and all((self.folder / name).is_file() for name in _named_files(result))
+            whole = whole and all((self.folder / name).is_file() for name in named_files(result))
         except (ValueError, KeyError, TypeError, RecursionError):
             whole = False
         if not whole:
@@ -341,6 +379,11 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def numbered(folder: str, number: int) -> str:
+    """Give the name of the record of a number."""
+    return f"{folder}/{number:06}.json"
+
+
 def _flush(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -350,18 +393,27 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
+def _refreshed(path: Path) -> bool:
+    """Set the time of a file to now; give whether it is there."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def _tells_of_a_problem(result: object) -> bool:
     data = result.get("data") if isinstance(result, dict) else None
     return isinstance(data, dict) and bool(data.get("problem"))
 
 
-def _named_files(value: object) -> Generator[str]:
+def named_files(value: object) -> Generator[str]:
     """Give the paths of all `File` records inside decoded JSON."""
     if isinstance(value, dict):
         if set(value) >= {"path", "sha256", "size"}:
             yield str(value["path"])
         for inner in value.values():
-            yield from _named_files(inner)
+            yield from named_files(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _named_files(inner)
+            yield from named_files(inner)

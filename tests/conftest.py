@@ -13,8 +13,10 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -23,7 +25,7 @@ from hypothesis import HealthCheck, settings
 from rich.console import Console
 
 from tasks.reading.downloads import MIRROR
-from tasks.records import RunRecord, Version
+from tasks.records import Artifact, File, Interval, Model, RunRecord, Scores, Snapshot, Verdict, Version
 from tasks.sources import UrlSource
 from tasks.store import Store
 from tasks.suites import Suite, find_suite
@@ -97,6 +99,55 @@ def free_port() -> int:
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store", "houses")
+
+
+def kept(store: Store, content: bytes) -> File:
+    """Keep bytes in a store, as if they were a model's."""
+    with store.scratch() as folder:
+        (folder / "draft").write_bytes(content)
+        return store.keep(folder / "draft", "models", "")
+
+
+@pytest.fixture
+def draft(store: Store) -> Callable[..., Version]:
+    """Give a function that makes a version, not yet registered, whose one file holds the key that it is made with."""
+
+    def made(key: str = "a", *, files: dict[str, bytes] | None = None, day: int = 1, **verdict: Any) -> Version:
+        nothing = Artifact(file=kept(store, b"nothing"), rows=1, columns=())
+        contents = files or {"model.skops": key.encode()}
+        model = {
+            "candidate": {"name": "ridge", "estimator": "Ridge"},
+            "task": "regression",
+            "files": {name: kept(store, content) for name, content in contents.items()},
+            "columns": {"target": "price", "roles": {}, "derived": {}},
+            "leaderboard": (),
+            "trained_on": nothing,
+            "libraries": {},
+            "seed": 7,
+        }
+        against = verdict.pop("judged_against", None)
+        return Version(
+            number=0,
+            key=key,
+            model=Model.model_validate(model),
+            scores=Scores(
+                metric="rmse",
+                confidence=0.95,
+                rows=9,
+                excluded_rows=0,
+                challenger=Interval(value=1.0, low=0.5, high=1.5),
+                champion_version=against,
+                predictions=nothing,
+            ),
+            verdict=Verdict.model_validate({"promote": True, "rules": (), "reason": f"Because of {key}."} | verdict),
+            snapshot=Snapshot.model_validate({"data": nothing, "origin": "here"}),
+            test=nothing,
+            problem_digest="p",
+            code_digest="c",
+            created=datetime(2026, 1, day, tzinfo=UTC),
+        )
+
+    return made
 
 
 @pytest.fixture

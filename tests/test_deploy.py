@@ -85,12 +85,13 @@ def test_a_version_that_is_held_is_kept_but_not_promoted(draft, store, fresh):
     version, result = deploy.fn(held(draft), store, fresh, promote=True)
     assert (version.number, result) == (1, "held")
     assert Registry(store).versions() == [version]
-    assert Registry(store).deployments() == []
+    [decision] = Registry(store).history()
+    assert (decision.kind, decision.cause, decision.reason, decision.champion) == ("held", "worse", "Worse.", None)
 
 
 def test_production_stays_where_deploying_was_not_asked_for(draft, store, fresh):
     assert deploy.fn(draft, store, fresh, promote=False)[1] == "not deployed"
-    assert Registry(store).deployments() == []
+    assert [decision.cause for decision in Registry(store).history()] == ["not deployed"]
 
 
 def test_production_stays_where_the_champion_has_changed(draft, store, fresh):
@@ -99,12 +100,25 @@ def test_production_stays_where_the_champion_has_changed(draft, store, fresh):
     registry.promote(other, None)
     assert deploy.fn(draft, store, fresh, promote=True)[1] == "champion changed"
     assert registry.champion() == other
+    assert registry.decision().cause == "champion changed"
+
+
+@pytest.mark.parametrize("cause", ["frozen", "blocked"])
+def test_production_stays_where_a_person_forbids_it(draft, store, fresh, cause):
+    registry = Registry(store)
+    if cause == "frozen":
+        registry.freeze("Christmas.")
+    else:
+        registry.block(registry.register(draft.model_copy(update={"key": "other"})), "It is biased.")
+    assert deploy.fn(draft, store, fresh, promote=True)[1] == cause
+    assert registry.champion() is None
+    assert (registry.decision().kind, registry.decision().cause) == ("held", cause)
 
 
 def test_a_version_that_predicts_something_else_is_not_promoted(draft, store, fresh):
     with pytest.raises(SalamanderError, match="Version 1 predicts something else in a fresh process: 1 of 30 rows"):
         deploy.fn(altered(draft, store), store, fresh, promote=True)
-    assert Registry(store).deployments() == []
+    assert Registry(store).history() == []
 
 
 def test_a_damaged_version_is_not_promoted(draft, store, fresh):

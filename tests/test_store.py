@@ -155,7 +155,7 @@ def test_a_record_of_the_wrong_kind_is_an_error(store):
         b"{",
         b"\xff\xfe",
         b"[]",
-        b'{"name": "rooms", "dtype": "int64", "schema_version": 2}',
+        b'{"name": "rooms", "dtype": "int64", "schema_version": 3}',
         b'{"name": "rooms", "dtype": "int64", "surprise": 1}',
         pickle.dumps({"name": "rooms"}),
     ],

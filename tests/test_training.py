@@ -104,7 +104,7 @@ def test_data_that_breaks_an_expectation_is_refused_and_production_stays(
     assert "Traceback" not in shown
     assert run.docs is not None
     assert Path(run.docs).is_file()
-    assert [d.version for d in registry(project).deployments()] == [1]
+    assert [d.version for d in registry(project).history()] == [1]
 
 
 def test_a_warning_is_shown_and_does_not_stop_the_run(train: Train, declare: Declare) -> None:
@@ -245,7 +245,7 @@ def test_a_run_killed_after_any_step_is_continued_by_the_next(train: Train, proj
     else:
         assert run.outcome == "promoted"
         assert shown.count("kept from an earlier run") >= done
-    assert [d.version for d in registry(project).deployments()] == [1]
+    assert [d.version for d in registry(project).history()] == [1]
     assert registry(project).version(1).verdict.promote
 
 
@@ -267,9 +267,9 @@ def test_of_two_runs_at_once_each_promotion_replaces_the_champion_it_was_judged_
         for folder in (project, other)
     ]
     answers = [json.loads(process.communicate()[0]) for process in running]
-    history = registry(project).deployments()
-    for deployment in history:
-        assert registry(project).version(deployment.version).scores.champion_version == deployment.previous
+    history = [decision for decision in registry(project).history() if decision.kind == "promoted"]
+    for decision in history:
+        assert registry(project).version(decision.version).scores.champion_version == decision.previous
     promoted = [answer for answer in answers if answer["outcome"] == "promoted"]
     assert len(promoted) == len(history) - 1
     assert all(answer["cause"] == "champion changed" for answer in answers if answer not in promoted)
@@ -379,7 +379,7 @@ def test_spoilt_data_is_refused_in_one_sentence_and_production_stays(
     assert said in run.sentence
     assert "\n" not in run.sentence
     assert "Traceback" not in shown
-    assert [d.version for d in registry(project).deployments()] == [1]
+    assert [d.version for d in registry(project).history()] == [1]
 
 
 def test_digits_from_the_command_line_reach_the_accuracy_that_is_claimed(server: str, tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""The history of a problem's decisions, one numbered record each, with the pointers that were in force after it.
+
+Deciding is creating the next record, which fails if somebody else has created it first: a compare-and-swap and a
+history in one. The newest counts. None may be missing: a gap is seen by its number, and where the newest was taken
+away, the last release of the lock tells that there was one more.
+
+The first versions of the store kept `Deployment` records (schema 1) under ``deployments/``. They are read as decisions,
+and numbering goes on behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tasks.errors import StoreError
+from tasks.leases import DECISIONS, Leases
+from tasks.records import Decision, Deployment
+from tasks.store import Store, numbered
+
+OLD = "deployments"
+
+
+class Decisions:
+    """The decisions of one problem."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def newest(self) -> Decision | None:
+        """Give the decision in force, or None before the first."""
+        return next(self.newest_first(), None)
+
+    def all(self) -> list[Decision]:
+        """Give all decisions, oldest first."""
+        return [*self.newest_first()][::-1]
+
+    def newest_first(self) -> Iterator[Decision]:
+        """Give all decisions, newest first, each read when it is asked for.
+
+        Raises
+        ------
+        StoreError
+            One is missing or was changed.
+        """
+        seen = Leases(self.store).decisions_seen()  # looked at first: what is decided meanwhile is not missed then
+        old, numbers = self.store.numbers(OLD), self.store.numbers(DECISIONS)
+        known, last = {*old, *numbers}, max([seen, *old, *numbers], default=0)
+        if missing := [number for number in range(1, last + 1) if number not in known]:
+            name = numbered(OLD if missing[0] < max(old, default=0) else DECISIONS, missing[0])
+            raise StoreError(
+                f"{self.store.folder / name} is missing, so nobody knows what is in production; restore it from a "
+                "backup."
+            )
+        for number in reversed(numbers):
+            yield self.store.record(numbered(DECISIONS, number), Decision)
+        yield from reversed(self._old(old))
+
+    def append(self, make: Callable[[int, Decision | None], Decision]) -> Decision:
+        """Write the decision that is made of its number and the one in force before; see `Store.append`."""
+        old = max(self.store.numbers(OLD), default=0)
+        return self.store.append(DECISIONS, lambda number: make(number, self.newest()), after=old)
+
+    def _old(self, numbers: list[int]) -> list[Decision]:
+        """Read deployments as decisions. They did not tell of an anchor: it is taken to be the champion then."""
+        read: list[Decision] = []
+        for number in numbers:
+            deployment = self.store.record(numbered(OLD, number), Deployment)
+            read.append(_decided(deployment, read))
+        return read
+
+
+def _decided(deployment: Deployment, before: list[Decision]) -> Decision:
+    """Give a deployment as a decision, with the pointers that follow from those before it."""
+    version, left = deployment.version, deployment.previous
+    previous, blocked = left, before[-1].blocked if before else ()
+    if deployment.kind == "rollback":
+        previous = next((decision.previous for decision in reversed(before) if decision.champion == version), None)
+        if left is not None and version not in blocked:
+            blocked = (*blocked, left)
+    return Decision(
+        schema_version=1,
+        number=deployment.number,
+        kind="rolled back" if deployment.kind == "rollback" else "promoted",
+        version=version,
+        reason=deployment.reason,
+        by=deployment.by,
+        at=deployment.at,
+        champion=version,
+        previous=previous,
+        anchor=version,
+        blocked=tuple(number for number in blocked if number != version),
+    )

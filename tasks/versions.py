@@ -1,0 +1,152 @@
+"""The numbered versions of a problem: each is one record, created whole after its files are in the store.
+
+A decision names the version by the sha256 of its record, so that no other can stand in its place; where keys are given,
+the record is signed, and its signature is verified before anything of it is parsed. Records stay for ever, so that no
+number is used twice; `salamander gc` may take the files of old versions away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from tasks import signatures
+from tasks.decisions import Decisions
+from tasks.errors import ProblemError, StoreError
+from tasks.leases import Held
+from tasks.records import Decision, Model, Version
+from tasks.seals import sealed
+from tasks.store import Store, named_files, numbered
+
+FOLDER = "versions"
+
+
+class Versions:
+    """The versions of one problem."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.decisions = Decisions(store)
+
+    def numbers(self) -> list[int]:
+        """Give the numbers of all versions, rising."""
+        return self.store.numbers(FOLDER)
+
+    def version(self, number: int, *, signed: bool = True) -> Version:
+        """Give one version; if not ``signed``, it is read to be compared and not to be used.
+
+        Raises
+        ------
+        ProblemError
+            There is no version of that number.
+        StoreError
+            Its record is missing or was changed, or its signature, where one is asked for.
+        """
+        known, manifest = self.numbers(), self._manifest(number)
+        if number not in known and manifest is None:
+            raise ProblemError(
+                f"{self.store.problem} has no version {number}; it has {', '.join(map(str, known)) or 'none yet'}."
+            )
+        name = numbered(FOLDER, number)
+
+        def check(content: bytes) -> None:
+            if signed:
+                signatures.check(self.store, name, content)
+            if manifest and hashlib.sha256(content).hexdigest() != manifest:
+                raise StoreError(
+                    f"{self.store.folder / name} is not the record that was decided on (its sha256 is not "
+                    f"{manifest[:12]}...) and is not used; restore it from a backup."
+                )
+
+        return self.store.record(name, Version, check)
+
+    def readable(self) -> Iterator[Version]:
+        """Give all versions but those that are not to be trusted, newest first; those are named where they are used."""
+        for number in reversed(self.numbers()):
+            try:
+                version = self.version(number)
+            except StoreError:
+                continue
+            yield version
+
+    def manifest(self, number: int) -> str:
+        """Give the sha256 of a version's record."""
+        return hashlib.sha256(self.store.read(numbered(FOLDER, number))).hexdigest()
+
+    def _manifest(self, number: int) -> str | None:
+        """Give the sha256 that the record of a version had when it was decided on, or None."""
+        decided = (each.manifest for each in self.decisions.newest_first() if each.version == number)
+        return next((manifest for manifest in decided if manifest), None)
+
+    def register(self, draft: Version, lease: Held) -> Version:
+        """Give a number to a version and create it; a version of the same content is given back as it is.
+
+        Raises
+        ------
+        StoreError
+            A file of it is not in the store (any more), or the lease was taken over.
+        """
+        if gone := self._gone(draft):
+            raise StoreError(
+                f"{self.store.folder / gone[0]} is gone from the store, so no version was made of it; run again "
+                "(salamander gc removes what nothing needs and is older than its grace period)."
+            )
+        content = _content(draft)
+
+        def make(number: int) -> Version:
+            known = next((version for version in self.readable() if _content(version) == content), None)
+            if known:
+                return known
+            version = draft.model_copy(update={"number": number})
+            signatures.sign(self.store, numbered(FOLDER, number), sealed(version))
+            lease.check()
+            return version
+
+        return self.store.append(FOLDER, make)
+
+    def check_files(self, version: Version) -> None:
+        """Check that all files of a version's model are there and unchanged.
+
+        Raises
+        ------
+        StoreError
+            One is not; the sentence names it.
+        """
+        self.check_kept(version)
+        for file in version.model.files.values():
+            self.store.path(file)
+
+    def check_kept(self, version: Version) -> None:
+        """Check that no file of a version was collected.
+
+        Raises
+        ------
+        StoreError
+            One was; the sentence says when, and by which decision.
+        """
+        if self._gone(version) and (decision := self._collected(version.number)):
+            raise StoreError(
+                f"The files of version {version.number} of {self.store.problem} were removed on {decision.at:%Y-%m-%d} "
+                f"by {decision.by} (decision {decision.number}: {decision.reason}); only its record is kept."
+            )
+
+    def _gone(self, version: Version) -> list[str]:
+        files = dict.fromkeys(named_files(version.model_dump(mode="json")))
+        return [path for path in files if not (self.store.folder / path).is_file()]
+
+    def _collected(self, number: int) -> Decision | None:
+        newest_first = self.decisions.newest_first()
+        return next((each for each in newest_first if each.kind == "collected" and each.version == number), None)
+
+
+def same_content(one: Model, other: Model) -> bool:
+    """Give whether two models are the same to who uses them: the same files, columns and classes."""
+
+    def parts(model: Model) -> tuple[object, ...]:
+        return {name: file.sha256 for name, file in model.files.items()}, model.columns, model.classes
+
+    return parts(one) == parts(other)
+
+
+def _content(version: Version) -> dict[str, object]:
+    return version.model_dump(mode="json", exclude={"number", "created"})
