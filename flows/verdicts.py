@@ -43,6 +43,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def slice_cells(found: SliceComparison) -> tuple[str, str, str, str]:
     """Give a slice's name, its rows, how the challenger does there and what speaks for harm."""
+    if found.harm is None:
+        return found.name, f"{found.rows:,}", "not to be measured", ""
     return found.name, f"{found.rows:,}", worse(found.harm.value), f"{found.p_value:.2g}"
 
 

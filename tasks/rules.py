@@ -132,14 +132,16 @@ def slices_unharmed(case: Case) -> Rule | None:
     if not case.slices:
         return None
     harmed = [part for part in case.slices if part.harmed]
-    said = [
-        f"{part.name} is {worse(part.harm.value)} on {part.rows:,} rows (p = {part.p_value:.2g})" for part in harmed
-    ]
+    said = listed(
+        f"{part.name} is {worse(part.harm.value)} on {part.rows:,} rows (p = {part.p_value:.2g})"
+        for part in harmed
+        if part.harm
+    )
     margins = sorted({part.margin for part in case.slices})
     return Rule(
         name="no slice harmed",
         passed=not harmed,
-        observed=listed(said) or f"none of {len(case.slices)} surely",
+        observed=said or f"none of {len(case.slices)} surely",
         required=f"none worse by more than {' or '.join(f'{margin:.1%}' for margin in margins)}",
         cause="rule broken",
     )

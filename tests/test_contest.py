@@ -13,8 +13,8 @@ from tasks.store import Store
 TABLE = Artifact(file=File(path="x", sha256="0" * 64, size=1), rows=1, columns=())
 
 
-def shares(rows: int, classes: int) -> np.ndarray:
-    found = np.random.default_rng(classes).random((rows, classes))
+def shares(rows: int, classes: int, seed: int) -> np.ndarray:
+    found = np.random.default_rng(seed).random((rows, classes))
     return found / found.sum(axis=1, keepdims=True)
 
 
@@ -22,7 +22,9 @@ def contest(classes: list[object]) -> Contest:
     rows, known = 40, np.asarray(classes)
     rng = np.random.default_rng(1)
     found = {
-        who: Prediction(known[rng.integers(len(known), size=rows)], known, shares(rows, len(known)) if given else None)
+        who: Prediction(
+            known[rng.integers(len(known), size=rows)], known, shares(rows, len(known), len(who)) if given else None
+        )
         for who, given in (("challenger", True), ("champion", True), ("linear", False))
     }
     numbers = np.arange(rows)

@@ -155,5 +155,7 @@ def test_the_task_judges_what_the_store_holds(store: Store) -> None:
     found = contest({"place": PLACES}, challenger=errors(0.9, 2), champion=CHAMPION)
     scores = scores_of(found, predictions=found.keep(store))
     measured = Measurements(row_milliseconds=1, batch_seconds=1, batch_rows=1000, megabytes=1, memory_megabytes=1)
-    given = decide.fn(scores, measured, look(), Gate(), False, store)
-    assert given == judge(found, scores, measured, look(), Gate(), newer=False)
+    gate = Gate(slices=(Slice(name="place", by="place"),))
+    given = decide.fn(scores, measured, look(), gate, False, store)
+    assert given == judge(found, scores, measured, look(), gate, newer=False)
+    assert given.slices
