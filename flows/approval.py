@@ -10,6 +10,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Generator
+from uuid import UUID
 
 from prefect import get_run_logger, pause_flow_run, resume_flow_run
 from prefect.input import RunInput
@@ -49,7 +50,7 @@ def answer(version: Version, registry: Registry, hours: float) -> Answer:
 @contextlib.contextmanager
 def _watched(version: Version, registry: Registry, seconds: float) -> Generator[list[Answer]]:
     """Watch the registry and the clock meanwhile, and resume the run with the answer that is found there."""
-    run, over, answers = str(flow_run.get_id()), threading.Event(), list[Answer]()
+    run, over, answers = UUID(flow_run.get_id()), threading.Event(), list[Answer]()
     deadline = time.monotonic() + seconds
     before = registry.decision()
     number = before.number if before else 0

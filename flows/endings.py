@@ -125,12 +125,12 @@ def stopped(error: Exception) -> End:
 
 def close(end: End, problem: str, store: Store, started: datetime) -> State[Any]:
     """Keep the record of a run, and give the Prefect state that says the same."""
-    deployment = Registry(store).deployment()
+    decision = Registry(store).decision()
     run = RunRecord.model_validate(
         {
             **end,
             "problem": problem,
-            "champion": deployment.version if deployment else None,
+            "champion": decision.champion if decision else None,
             "run": flow_run.get_id(),
             "started": started,
             "seconds": (datetime.now(UTC) - started).total_seconds(),
