@@ -23,9 +23,10 @@ from tasks.cores import CORES, warm_up
 from tasks.corrections import corrections
 from tasks.cross_validate import cross_validate, ranked
 from tasks.decide import decide
-from tasks.deploy import FreshProcess, deploy
+from tasks.deploy import deploy
 from tasks.evaluate import evaluate
 from tasks.featurize import featurize
+from tasks.fresh_process import FreshProcess
 from tasks.keys import code_digest, digest, library_versions
 from tasks.problem import Problem
 from tasks.records import Artifact, Features, Snapshot, Trial, Version

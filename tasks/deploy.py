@@ -5,65 +5,17 @@ Nothing here is cached: each step can be repeated, so a run that died between tw
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from typing import Literal
 
 from prefect import get_run_logger, task
 
 from tasks.errors import SalamanderError
+from tasks.fresh_process import FreshProcess
 from tasks.records import Version
 from tasks.registry import Registry
 from tasks.store import Store
 
 Result = Literal["deployed", "held", "not deployed", "champion changed"]
-
-
-class FreshProcess:
-    """A Python process that imports what a rehearsal needs while others work, and waits for the version to rehearse.
-
-    Use it as a context: at the end the process is gone, whether it was asked for a rehearsal or not.
-    """
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tasks.rehearse"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self) -> FreshProcess:
-        """Give the process itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.communicate()
-
-    def rehearse(self, version: Version, store: Store) -> None:
-        """Load a version in the process and compare its predictions for the test rows with those it was judged by.
-
-        Raises
-        ------
-        SalamanderError
-            It cannot be loaded there, or it predicts something else.
-        """
-        asked = json.dumps([str(store.root), store.problem, version.number])
-        out, errors = self._process.communicate(asked)
-        if self._process.returncode != 0:
-            lines = errors.strip().splitlines()
-            reason = lines[-1] if lines else f"exit code {self._process.returncode}"
-            raise SalamanderError(f"Version {version.number} failed its rehearsal in a fresh process: {reason}")
-        answer = json.loads(out.splitlines()[-1])
-        if not answer["same"]:
-            raise SalamanderError(
-                f"Version {version.number} predicts something else in a fresh process: {answer['different']} of "
-                f"{answer['rows']} rows differ, by up to {answer['largest']:.3g}."
-            )
 
 
 @task(task_run_name="deploy")
