@@ -1,4 +1,4 @@
-"""Deploying and rehearsing: a version is registered, repeats its predictions in a fresh process, and is promoted."""
+"""Deploying: a version is registered, repeats its predictions in a fresh process, and is promoted."""
 
 from datetime import UTC, datetime
 
@@ -8,14 +8,13 @@ import pyarrow as pa
 import pytest
 
 from tasks.columns import FOLD, ROW
-from tasks.deploy import FreshProcess, deploy
+from tasks.deploy import deploy
 from tasks.errors import SalamanderError
 from tasks.evaluate import evaluate
 from tasks.featurize import features
 from tasks.problem import Candidate
 from tasks.records import Features, FeatureSet, Snapshot, Trial, Verdict, Version
 from tasks.registry import Registry
-from tasks.rehearse import rehearsed
 from tasks.train import train
 
 pytestmark = pytest.mark.usefixtures("without_run_logger")
@@ -69,12 +68,6 @@ def altered(draft, store):
     return draft.model_copy(update={"scores": scores})
 
 
-@pytest.fixture
-def fresh():
-    with FreshProcess() as process:
-        yield process
-
-
 def test_a_version_is_rehearsed_and_promoted(draft, store, fresh):
     version, result = deploy.fn(draft, store, fresh, promote=True)
     assert (version.number, result) == (1, "deployed")
@@ -119,19 +112,3 @@ def test_a_version_that_predicts_something_else_is_not_promoted(draft, store, fr
     with pytest.raises(SalamanderError, match="Version 1 predicts something else in a fresh process: 1 of 30 rows"):
         deploy.fn(altered(draft, store), store, fresh, promote=True)
     assert Registry(store).history() == []
-
-
-def test_a_damaged_version_is_not_promoted(draft, store, fresh):
-    version = Registry(store).register(draft)
-    store.path(draft.model.files["model.skops"]).write_bytes(b"damaged")
-    with pytest.raises(SalamanderError, match=r"Version 1 failed its rehearsal in a fresh process: .*was changed"):
-        fresh.rehearse(version, store)
-
-
-def test_a_rehearsal_compares_every_row(draft, store, fresh):
-    Registry(store).register(draft)
-    assert rehearsed(store, 1) == {"same": True, "rows": 30, "different": 0, "largest": 0.0}
-    Registry(store).register(altered(draft, store))
-    other = rehearsed(store, 2)
-    assert (other["same"], other["rows"], other["different"]) == (False, 30, 1)
-    assert other["largest"] == pytest.approx(0.5)
