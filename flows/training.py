@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, cast
 from prefect import flow, unmapped
 from prefect.client.schemas.objects import State
 from prefect.task_runners import ThreadPoolTaskRunner
-from tasks.fresh_process import FreshProcess
 
 from flows.endings import End, ended, finished, nothing_new
 from flows.judging import Challenge, judged
@@ -24,6 +23,7 @@ from tasks.cores import CORES, warm_up
 from tasks.corrections import corrections
 from tasks.cross_validate import cross_validate, ranked
 from tasks.featurize import featurize
+from tasks.fresh_process import FreshProcess
 from tasks.keys import code_digest, digest, library_versions
 from tasks.problem import Problem
 from tasks.records import Artifact, Features, Snapshot, Trial

@@ -39,7 +39,7 @@ def deploy(
         )
         cause = moved if isinstance(moved, str) else None
     if cause:
-        registry.hold(version, cause, approval.because if approval else version.verdict.reason)
+        registry.hold(version, cause, *((approval.because, approval.by) if approval else (version.verdict.reason,)))
         logger.info("Held (%s): version %s is kept, production stays as it is.", cause, version.number)
         return version, cause
     try:

@@ -1,4 +1,4 @@
-"""Judging in whole runs: what a verdict rests on, computing it again, approval by a person, on a real Prefect server."""
+"""Judging in whole runs: what a verdict rests on, computing it again, and approval by a person."""
 
 import json
 import threading
