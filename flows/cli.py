@@ -316,7 +316,7 @@ def predict(problem: str, file: Path, *, out: Path, version: int | None = None, 
 @app.command
 def show(problem: str, version: int, *, options: Options = DEFAULTS) -> int:
     """Show everything that a version's decision rested on."""
-    from flows.terminal import leaderboard_table, rules_table
+    from flows.terminal import leaderboard_table, show_verdict
     from flows.views import minute
 
     found = _registry(problem, options).version(version)
@@ -325,15 +325,28 @@ def show(problem: str, version: int, *, options: Options = DEFAULTS) -> int:
     console = _console()
     console.print(f"[bold]{problem} version {version}[/] of {minute(found.created.isoformat())}", highlight=False)
     console.print(leaderboard_table(found.model.leaderboard))
-    console.print(rules_table(found))
+    show_verdict(console, found)
     parameters = json.dumps(found.model.candidate.parameters, default=list)
     for line in (
-        found.verdict.reason,
         f"Trained on {found.model.trained_on.rows:,} rows from {found.snapshot.origin}.",
         f"{found.model.candidate.estimator} with {parameters}",
         *(f"  {file.sha256[:12]}  {file.size:>12,} bytes  {name}" for name, file in found.model.files.items()),
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+@app.command
+def explain(problem: str, version: int, *, options: Options = DEFAULTS) -> int:
+    """Compute a version's verdict again from what is stored alone, and show every figure of it."""
+    from flows.explanations import explained
+    from flows.terminal import show_verdict
+
+    found, verdict = explained(_registry(problem, options), version)
+    if options.json:
+        return _print_json({"problem": problem, "version": version, "verdict": verdict.model_dump(mode="json")})
+    show_verdict(_console(), found)
+    _console().print("Computed again from the stored predictions: every figure is the same.", style="green")
     return 0
 
 

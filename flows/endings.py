@@ -18,13 +18,12 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from tasks.deploy import Result
 from tasks.errors import DataRefused, SalamanderError
-from tasks.evaluate import sentence
 from tasks.predict import REASON, Scored
 from tasks.problem import Problem, load_problem
 from tasks.records import Cause, Finding, Outcome, RunRecord, Scores, Snapshot, Validated, Version
 from tasks.registry import Registry
+from tasks.rules import scored
 from tasks.store import Store
 from tasks.suites import Suite, find_suite
 from tasks.validate import RefusedByExpectations, docs_folder
@@ -43,38 +42,25 @@ class End(TypedDict, total=False):
     scores: Scores
 
 
-def finished(version: Version, result: Result, findings: tuple[Finding, ...], store: Store) -> End:
-    """Give the end of a run that came to a verdict on data with these findings."""
+WHY_HELD: dict[Cause, str] = {
+    "not deployed": "passed the gate, but this run was asked not to deploy",
+    "awaiting approval": "passed the gate, but nobody approved it in time",
+    "rejected": "passed the gate, but a person rejected it",
+    "blocked": "passed the gate, but its content was rolled back from before; salamander unblock lets it in again",
+    "frozen": "passed the gate, but the problem is frozen; salamander unfreeze lets versions in again",
+    "champion changed": "was judged against a champion that another run has replaced since; run again to judge it anew",
+}
+
+
+def finished(version: Version, cause: Cause | None, findings: tuple[Finding, ...], store: Store) -> End:
+    """Give the end of a run that came to a verdict on data with these findings, and why its version was held, if so."""
     number, verdict = version.number, version.verdict
     docs = str(docs_folder(store, version.snapshot.data) / "index.html")
     end = End(outcome="held", version=number, findings=findings, docs=docs)
-    match result:
-        case "deployed":
-            return end | End(outcome="promoted", sentence=f"Version {number} is in production. {verdict.reason}")
-        case "held":
-            text = f"Version {number} is not deployed. {verdict.reason}"
-            return end | End(cause=verdict.cause, sentence=text)
-        case "not deployed":
-            text = f"Version {number} passed the gate, but this run was asked not to deploy. {verdict.reason}"
-            return end | End(cause="not deployed", sentence=text)
-        case "champion changed":
-            text = (
-                f"Version {number} was judged against a champion that another run has replaced since; "
-                "run again to judge it anew."
-            )
-            return end | End(cause="champion changed", sentence=text)
-        case "blocked":
-            text = (
-                f"Version {number} is not deployed: its content is blocked, as somebody rolled back from it or blocked "
-                f"it; salamander history {store.problem} says who and why, salamander unblock allows it again."
-            )
-            return end | End(cause="blocked", sentence=text)
-        case "frozen":
-            text = (
-                f"Version {number} passed the gate, but nothing is promoted while {store.problem} is frozen; after "
-                f"salamander unfreeze {store.problem} run again."
-            )
-            return end | End(cause="frozen", sentence=text)
+    if cause is None:
+        return end | End(outcome="promoted", sentence=f"Version {number} is in production. {verdict.reason}")
+    why = WHY_HELD.get(cause, "is not deployed")
+    return end | End(cause=cause, sentence=f"Version {number} {why}. {verdict.reason}")
 
 
 def nothing_new(known: Version, champion: Version | None) -> End:
@@ -104,7 +90,7 @@ def accepted(
 
 def evaluated(version: Version, snapshot: int, scores: Scores) -> End:
     """Give the end of a measurement of a version on the test rows of a snapshot."""
-    text = f"Version {version.number} on snapshot {snapshot}: {sentence(scores)}"
+    text = f"Version {version.number} on snapshot {snapshot}: {scored(scores)}"
     return End(outcome="evaluated", sentence=text, version=version.number, scores=scores)
 
 

@@ -11,6 +11,7 @@ from flows.endings import End, ended, evaluated
 from flows.steps import divided, resumable
 from tasks.evaluate import evaluate
 from tasks.problem import Problem
+from tasks.records import Contestants
 from tasks.registry import Registry
 from tasks.snapshots import Snapshots
 from tasks.store import Store
@@ -42,10 +43,9 @@ def evaluation(
         entry = Snapshots(place).entry(snapshot) if snapshot is not None else Snapshots(place).newest()
         sides = divided(declared, entry.rows, place)
         scores = resumable(place, evaluate)(
-            judged.model,
-            None,
-            sides.test,
-            sides.unit,
+            Contestants(challenger=judged.model),
+            sides,
+            (),
             declared.judged_by,
             declared.gate.confidence,
             declared.seed,

@@ -17,7 +17,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tasks.records import Finding, RunRecord, Trial, Version
+    from tasks.records import Finding, RunRecord, SliceComparison, Trial, Version
 
 COLOURS = {
     "promoted": "green",
@@ -135,8 +135,7 @@ def show_run(console: Console, run: RunRecord, version: Version | None, *, of_fi
         console.print(findings_table(run.findings))
     if version and run.outcome in {"promoted", "held"}:
         console.print(leaderboard_table(version.model.leaderboard))
-        console.print(rules_table(version))
-        console.print(_measured(version), soft_wrap=True, highlight=False)
+        show_verdict(console, version)
     cause = f" ({run.cause})" if run.cause else ""
     line = Text.assemble((f"{run.outcome.capitalize()}{cause}. ", f"bold {COLOURS[run.outcome]}"), run.sentence)
     console.print(line, soft_wrap=True)
@@ -162,6 +161,33 @@ def leaderboard_table(leaderboard: Sequence[Trial]) -> Table:
         score = trial.problem or mean_and_deviation(trial.mean, trial.standard_deviation)
         style = "bold green" if place == 1 else "red" if trial.problem else None
         add_plain(table, str(place), trial.candidate.name, trial.candidate.estimator, score, style=style)
+    return table
+
+
+def show_verdict(console: Console, version: Version) -> None:
+    """Print a verdict: the rules, the slices, what to look into, the metric with its interval, what the model costs."""
+    from flows.verdicts import findings, measured
+
+    verdict = version.verdict
+    console.print(rules_table(version))
+    if verdict.slices:
+        console.print(slices_table(verdict.slices))
+    for title, lines in findings(verdict).items():
+        console.print(Text(f"{title}:", "bold"))
+        for line in lines:
+            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+    console.print(_measured(version), soft_wrap=True, highlight=False)
+    if version.measurements:
+        console.print(measured(version.measurements), soft_wrap=True, highlight=False)
+
+
+def slices_table(slices: Sequence[SliceComparison]) -> Table:
+    """Give how challenger and champion do in each slice."""
+    from flows.verdicts import SLICE_COLUMNS, slice_cells
+
+    table = Table(*SLICE_COLUMNS, title="Slices of the test rows", title_justify="left")
+    for part in slices:
+        add_plain(table, *slice_cells(part), style="red" if part.harmed else "dim" if part.blind else None)
     return table
 
 
@@ -225,7 +251,7 @@ def _next(run: RunRecord) -> str:
     folder = f"data/{problem}/problem.toml"
     return {
         "promoted": f"salamander show {problem} {run.version} for the whole record; add candidates in {folder}.",
-        "held": f"salamander show {problem} {run.version} for every rule; try other candidates in {folder}.",
+        "held": f"salamander explain {problem} {run.version} for every figure; try other candidates in {folder}.",
         "nothing new": f"change {folder} or wait for new data; salamander versions {problem} lists what there is.",
         "accepted": f"salamander train {problem}; salamander data {problem} lists all that came.",
         "evaluated": f"salamander data {problem} lists the snapshots, salamander versions {problem} the versions.",

@@ -8,7 +8,6 @@ that the result depends on, so a run that died is continued by the next from its
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect import flow, unmapped
@@ -16,20 +15,20 @@ from prefect.client.schemas.objects import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.endings import End, ended, finished, nothing_new
+from flows.judging import Challenge, judged
 from flows.steps import Checked, checked, checked_again, fetched, resumable
-from flows.ui import show_leaderboard, show_verdict
+from flows.ui import show_leaderboard
 from tasks.columns import feature_set
 from tasks.cores import CORES, warm_up
 from tasks.corrections import corrections
 from tasks.cross_validate import cross_validate, ranked
-from tasks.decide import decide
-from tasks.deploy import FreshProcess, deploy
-from tasks.evaluate import evaluate
 from tasks.featurize import featurize
+from tasks.fresh_process import FreshProcess
 from tasks.keys import code_digest, digest, library_versions
 from tasks.problem import Problem
-from tasks.records import Artifact, Features, Snapshot, Trial, Version
+from tasks.records import Artifact, Features, Snapshot, Trial
 from tasks.registry import Registry
+from tasks.slices import check_slices
 from tasks.snapshots import Snapshots
 from tasks.store import Store
 from tasks.suites import Suite
@@ -89,6 +88,7 @@ def retrain(problem: Problem, suite: Suite, snapshot: Snapshot, check: Check, st
     registry = Registry(store)
     champion = registry.champion()
     columns = feature_set(problem, snapshot.data.columns)
+    check_slices(problem, snapshot.data.columns)
     key = run_key(problem, suite, snapshot, corrections(store))
     if known := registry.settled(key):
         newest = Snapshots(store).accepted()
@@ -104,32 +104,9 @@ def retrain(problem: Problem, suite: Suite, snapshot: Snapshot, check: Check, st
     leaderboard = compared(problem, features, store)
     with FreshProcess() as fresh:
         model = resumable(store, train)(features, sides.train, leaderboard, problem.task, problem.seed, store)
-        scores = resumable(store, evaluate)(
-            model,
-            champion,
-            sides.test,
-            sides.unit,
-            problem.judged_by,
-            problem.gate.confidence,
-            problem.seed,
-            store,
-        )
-        verdict = resumable(store, decide)(scores, problem.gate)
-        show_verdict(problem.name, scores, verdict)
-        draft = Version(
-            number=0,
-            key=key,
-            model=model,
-            scores=scores,
-            verdict=verdict,
-            snapshot=snapshot,
-            test=sides.test,
-            problem_digest=digest(problem),
-            code_digest=code_digest(),
-            created=datetime.now(UTC),
-        )
-        version, result = deploy(draft, store, fresh, promote=promote)
-    return finished(version, result, (*validated.warnings, *news), store)
+        challenge = Challenge(model, features, sides, snapshot, key)
+        version, cause = judged(problem, challenge, store, fresh, promote=promote)
+    return finished(version, cause, (*validated.warnings, *news), store)
 
 
 def compared(problem: Problem, features: Features, store: Store) -> tuple[Trial, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from tasks.evaluate import sentence
+from flows.verdicts import verdict_text
 from tasks.metrics import METRICS, mean_and_deviation
 from tasks.records import Scores, Trial, Verdict
 
@@ -30,12 +30,7 @@ def show_leaderboard(problem: str, leaderboard: Sequence[Trial]) -> None:
 
 def show_verdict(problem: str, scores: Scores, verdict: Verdict) -> None:
     """Publish the verdict with every rule and its figures."""
-    head = "Promote" if verdict.promote else f"Hold: {verdict.cause}"
-    rules = "\n".join(
-        f"| {'✓' if rule.passed else '✗'} | {rule.name} | {rule.observed} | {rule.required} |" for rule in verdict.rules
-    )
-    head_row = "| | rule | observed | required |\n|---|---|---|---|"
-    text = f"# {head}\n\n{verdict.reason}\n\n{sentence(scores)}\n\n{head_row}\n{rules}\n"
+    text = verdict_text(problem, scores, verdict)
     create_markdown_artifact(text, key=f"{_slug(problem)}-verdict", description=f"The gate's verdict on {problem}")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tasks.errors import ProblemError
 from tasks.expressions import Kind, Read, columns_in, evaluate, gives, is_arithmetic, reads
+from tasks.gate import Behaviour
 from tasks.problem import Problem
 from tasks.records import Artifact, Column, FeatureSet, Role, Table
 from tasks.row_functions import texts
@@ -58,6 +59,7 @@ def feature_set(problem: Problem, columns: Iterable[Column]) -> FeatureSet:
                     f"{where}: columns.{key} needs {needed}s, but the column {name!r} "
                     f"holds {dtypes[name]}; correct the data, or leave the column out."
                 )
+    _check_behaviours(where, problem.gate.behaviours, dtypes)
     left_out = {problem.target, *problem.columns.drop}
     roles: dict[str, Role] = {}
     for name, kind in kinds.items():
@@ -100,6 +102,7 @@ def _named(problem: Problem) -> dict[str, tuple[str, ...]]:
         "columns.numeric": problem.columns.numeric,
         "columns.categorical": problem.columns.categorical,
         "columns.text": problem.columns.text,
+        "gate.behaviours.column": tuple(behaviour.column for behaviour in problem.gate.behaviours),
     }
 
 
@@ -152,6 +155,25 @@ def _check_read(key: str, read: Read, problem: Problem, kinds: dict[str, Kind], 
             f"{key}{f': {read.function}' if read.function else ''} needs {needs}, but the column {name!r} "
             f"holds {dtypes[name]}; correct the data, or leave the column out."
         )
+
+
+def _check_behaviours(where: str, behaviours: Iterable[Behaviour], dtypes: Mapping[str, str]) -> None:
+    """Check that columns hold what declared behaviours change in them; a derived column changes with its source."""
+    for behaviour in behaviours:
+        name, dtype, new = behaviour.column, dtypes[behaviour.column], behaviour.replace
+        truth, number = dtype.startswith("bool"), _kind(dtype) == "number"
+        fits = isinstance(new, (int, float) if number else str) and isinstance(new, bool) == truth
+        if new is None and (truth or not number):
+            raise ProblemError(
+                f"{where}: gate.behaviours: add and multiply need numbers, but the column {name!r} holds {dtype}; "
+                "use replace, or name another column."
+            )
+        if new is not None and not fits:
+            needed = "true or false" if truth else "a number" if number else "a text"
+            raise ProblemError(
+                f"{where}: gate.behaviours: replace = {new!r} is nothing that the column {name!r} can hold; "
+                f"it holds {dtype}, so {needed} is needed."
+            )
 
 
 def _role(problem: Problem, name: str, kind: Kind) -> Role | None:

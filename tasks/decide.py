@@ -1,117 +1,136 @@
 """Decide: does the challenger deserve production? Every rule is checked, and each is in the verdict with its figures.
 
-To add a rule, write a function from the scores and the gate to a `Rule` and append it to `RULES`.
+A verdict is computed from what is stored (the predictions, the measurements, the look) and from nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
 
 from prefect import get_run_logger, task
 
+from tasks.comparison import compare, compare_slices
+from tasks.contest import Contest, read_contest
 from tasks.gate import Gate
+from tasks.limits import limit_rules
+from tasks.looks import LOOKS, spent
 from tasks.metrics import METRICS, figure
-from tasks.records import Cause, Rule, Scores, Verdict
+from tasks.records import Cause, Comparison, Look, Measurements, Rule, Scores, SliceComparison, Verdict
+from tasks.rules import RULES, Case, beside
+from tasks.sentences import listed
+from tasks.store import Store
 
 
-def enough_rows(scores: Scores, gate: Gate) -> Rule:
-    """Check that enough rows that neither model was trained on are left to compare on."""
-    return Rule(
-        name="enough test rows",
-        passed=scores.rows >= gate.fewest_rows,
-        observed=f"{scores.rows:,}",
-        required=f"at least {gate.fewest_rows:,}",
-        cause="cannot tell",
-    )
-
-
-def absolute_floor(scores: Scores, gate: Gate) -> Rule | None:
-    """Check the challenger's metric against the declared floor (a ceiling where smaller is better)."""
-    limit = gate.at_least if METRICS[scores.metric].greater_is_better else gate.at_most
-    if limit is None:
-        return None
-    value = scores.challenger.value
-    return Rule(
-        name="good enough by itself",
-        passed=value >= limit if METRICS[scores.metric].greater_is_better else value <= limit,
-        observed=f"{METRICS[scores.metric].label} {figure(value)}",
-        required=f"at {'least' if METRICS[scores.metric].greater_is_better else 'most'} {figure(limit)}",
-        cause="rule broken",
-    )
-
-
-def champion_readable(scores: Scores, gate: Gate) -> Rule | None:  # noqa: ARG001
-    """Check that the champion could be judged at all: a champion that cannot be loaded is never replaced by default."""
-    if scores.champion_version is None:
-        return None
-    return Rule(
-        name="champion can be judged",
-        passed=scores.problem is None,
-        observed=scores.problem or f"version {scores.champion_version} predicted",
-        required="the version in production predicts the same rows",
-        cause="champion unreadable",
-    )
-
-
-def not_worse(scores: Scores, gate: Gate) -> Rule | None:
-    """Check that the challenger is not worse than the champion by more than the margin, and not surely worse at all."""
-    if scores.difference is None or scores.champion is None:
-        return None
-    margin = gate.margin * abs(scores.champion.value)
-    sign = -1 if METRICS[scores.metric].greater_is_better else 1
-    worst, best = sorted((sign * scores.difference.low, sign * scores.difference.high), reverse=True)
-    return Rule(
-        name="not worse than production",
-        passed=worst <= margin and best <= 0,
-        observed=f"{_signed(scores)} against version {scores.champion_version}",
-        required=f"not surely worse, and by at most {figure(margin)} ({gate.margin:.1%}) at {scores.confidence:.0%}",
-        cause="worse" if best > 0 else "cannot tell",
-    )
-
-
-def _signed(scores: Scores) -> str:
-    """Give the difference with its interval, with signs and the decimals of the metric."""
-    change = scores.difference
-    if change is None:
-        return ""
-    like = scores.challenger.value
-    value, low, high = (
-        ("+" if number >= 0 else "") + figure(number, like=like) for number in (change.value, change.low, change.high)
-    )
-    return f"{value} [{low}, {high}]"
-
-
-RULES: list[Callable[[Scores, Gate], Rule | None]] = [enough_rows, absolute_floor, champion_readable, not_worse]
-
-
-def judge(scores: Scores, gate: Gate) -> Verdict:
+def judge(
+    contest: Contest, scores: Scores, measurements: Measurements | None, look: Look | None, gate: Gate, *, newer: bool
+) -> Verdict:
     """Give the verdict: promote where every rule that applies is passed, else hold for the first that is broken."""
-    rules = tuple(rule for check in RULES if (rule := check(scores, gate)) is not None)
+    found = comparisons(contest, scores, look, gate)
+    slices = sliced(contest, gate) if "champion" in found else ()
+    case = Case(scores, gate, found, slices, look, newer)
+    rules = [rule for check in RULES if (rule := check(case)) is not None]
+    ours = contest.predictions["challenger"]
+    rules += limit_rules(contest.target, ours, scores.target_range, measurements, gate)
     broken = [rule for rule in rules if not rule.passed]
     cause: Cause | None = broken[0].cause if broken else None
-    checked = tuple(rule.model_copy(update={"cause": None}) if rule.passed else rule for rule in rules)
-    return Verdict(promote=not broken, cause=cause, rules=checked, reason=_reason(scores, broken))
+    return Verdict(
+        promote=not broken,
+        cause=cause,
+        standing=found["champion"].standing if "champion" in found else None,
+        rules=tuple(rule.model_copy(update={"cause": None}) if rule.passed else rule for rule in rules),
+        reason=_reason(case, broken),
+        alarms=tuple(_alarms(contest, case)),
+        comparisons=tuple(found.values()),
+        slices=slices,
+    )
 
 
-def _reason(scores: Scores, broken: list[Rule]) -> str:
+def comparisons(contest: Contest, scores: Scores, look: Look | None, gate: Gate) -> dict[str, Comparison]:
+    """Give how the challenger does beside everybody else: champion and anchor at what this look may spend."""
+    versions = {"champion": scores.champion_version, "anchor": scores.anchor_version}
+    found: dict[str, Comparison] = {}
+    for who in contest.predictions:
+        if who == "challenger":
+            continue
+        rival = who in versions
+        left = look.alpha if look and look.alpha else spent(1 - scores.confidence, LOOKS - 1)
+        found[who] = compare(
+            contest.metric,
+            contest.target,
+            contest.predictions["challenger"],
+            contest.predictions[who],
+            contest.resampling,
+            alpha=left if rival else 1 - scores.confidence,
+            margin=gate.margin if rival else None,
+            against=f"version {versions[who]}" if rival else f"the {who} model",
+            version=versions.get(who),
+        )
+    return found
+
+
+def sliced(contest: Contest, gate: Gate) -> tuple[SliceComparison, ...]:
+    """Give how challenger and champion do in each slice."""
+    declared = {part.name: gate.slice_margin if part.margin is None else part.margin for part in gate.slices}
+    return compare_slices(
+        contest.metric,
+        contest.target,
+        contest.predictions["challenger"],
+        contest.predictions["champion"],
+        contest.slices,
+        {name: declared[name.partition(":")[0]] for name in contest.slices},
+        contest.resampling,
+    )
+
+
+def _alarms(contest: Contest, case: Case) -> Iterator[str]:
+    """Give what somebody should look into: models that a baseline beats, and slices too small to see harm."""
+    for who in ("dummy", "linear"):
+        if who in case.comparisons and case.comparisons[who].standing == "worse":
+            yield f"The challenger is beaten by a {who} model: {beside(case.comparisons[who], case.scores)}."
+        if who in case.comparisons and "champion" in case.comparisons:
+            found = compare(
+                contest.metric,
+                contest.target,
+                contest.predictions["champion"],
+                contest.predictions[who],
+                contest.resampling,
+                alpha=1 - case.scores.confidence,
+                margin=None,
+                against=f"the {who} model",
+                version=None,
+            )
+            if found.standing == "worse":
+                version = case.scores.champion_version
+                yield f"Version {version} in production is beaten by a {who} model: {beside(found, case.scores)}."
+    if blind := [part for part in case.slices if part.blind]:
+        named = listed(f"{part.name} ({part.rows:,} rows, {part.rows_needed:,} needed)" for part in blind)
+        yield f"Slices too small to see harm in: {named}."
+
+
+def _reason(case: Case, broken: list[Rule]) -> str:
     if broken:
         return "; ".join(f"{rule.name}: {rule.observed}, required {rule.required}" for rule in broken) + "."
+    scores = case.scores
     label, ours = METRICS[scores.metric].label, scores.challenger
     found = f"{label} {figure(ours.value)} [{figure(ours.low)}, {figure(ours.high)}] on {scores.rows:,} unseen rows"
-    if scores.champion is None:
+    if "champion" not in case.comparisons:
         return f"The first version, with {found}."
-    gained = figure(scores.champion.value)
-    return f"Not worse than version {scores.champion_version} ({label} {gained}), with {found}."
+    beaten = case.comparisons["champion"]
+    standing = "Better than" if beaten.standing == "better" else "Not worse than"
+    return f"{standing} {beaten.against}, with {found}: {beside(beaten, scores)}."
 
 
 @task(task_run_name="decide")
-def decide(scores: Scores, gate: Gate) -> Verdict:
+def decide(
+    scores: Scores, measurements: Measurements, look: Look | None, gate: Gate, newer: bool, store: Store
+) -> Verdict:
     """Judge the challenger by the rules of the gate."""
-    logger: Any = get_run_logger()
+    logger = get_run_logger()
     logger.info("Checking the rules of the gate.")
-    verdict = judge(scores, gate)
+    verdict = judge(read_contest(scores, store), scores, measurements, look, gate, newer=newer)
     for rule in verdict.rules:
         logger.info("%s %s: %s (required: %s).", "✓" if rule.passed else "✗", rule.name, rule.observed, rule.required)
+    for alarm in verdict.alarms:
+        logger.warning("%s", alarm)
     logger.info("%s %s", "Promote." if verdict.promote else f"Hold ({verdict.cause}).", verdict.reason)
     return verdict

@@ -5,97 +5,59 @@ Nothing here is cached: each step can be repeated, so a run that died between tw
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from typing import Literal, cast
-
 from prefect import get_run_logger, task
 
 from tasks.errors import SalamanderError
-from tasks.records import Cause, Version
+from tasks.fresh_process import FreshProcess
+from tasks.records import Answer, Cause, Version
 from tasks.registry import Registry
 from tasks.store import Store
 
-Result = Literal["deployed", "held", "not deployed", "champion changed", "blocked", "frozen"]
-WHY_NOT: dict[Cause, str] = {
-    "champion changed": "Another run changed the champion since this one was judged",
-    "blocked": "The same content is blocked",
-    "frozen": "Nothing is promoted while all is frozen",
-}
-
-
-class FreshProcess:
-    """A Python process that imports what a rehearsal needs while others work, and waits for the version to rehearse.
-
-    Use it as a context: at the end the process is gone, whether it was asked for a rehearsal or not.
-    """
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tasks.rehearse"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self) -> FreshProcess:
-        """Give the process itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.communicate()
-
-    def rehearse(self, version: Version, store: Store) -> None:
-        """Load a version in the process and compare its predictions for the test rows with those it was judged by.
-
-        Raises
-        ------
-        SalamanderError
-            It cannot be loaded there, or it predicts something else.
-        """
-        asked = json.dumps([str(store.root), store.problem, version.number])
-        out, errors = self._process.communicate(asked)
-        if self._process.returncode != 0:
-            lines = errors.strip().splitlines()
-            reason = lines[-1] if lines else f"exit code {self._process.returncode}"
-            raise SalamanderError(f"Version {version.number} failed its rehearsal in a fresh process: {reason}")
-        answer = json.loads(out.splitlines()[-1])
-        if not answer["same"]:
-            raise SalamanderError(
-                f"Version {version.number} predicts something else in a fresh process: {answer['different']} of "
-                f"{answer['rows']} rows differ, by up to {answer['largest']:.3g}."
-            )
-
 
 @task(task_run_name="deploy")
-def deploy(draft: Version, store: Store, fresh: FreshProcess, *, promote: bool) -> tuple[Version, Result]:
-    """Register a version and, where its verdict and the caller allow it, put it into production."""
+def deploy(
+    draft: Version, store: Store, fresh: FreshProcess, *, promote: bool, approval: Answer | None = None
+) -> tuple[Version, Cause | None]:
+    """Register a version and, where its verdict, the caller and whoever was asked allow it, put it into production.
+
+    Returns
+    -------
+    tuple of Version and Cause or None
+        The version with its number, and why it was held; None where it is in production.
+    """
     logger = get_run_logger()
     registry = Registry(store)
     version = registry.register(draft)
     logger.info("Registered as version %s.", version.number)
-    if not version.verdict.promote:
-        registry.hold(version, version.verdict.cause or "cannot tell", version.verdict.reason)
-        logger.info("Held: version %s is kept, production stays as it is.", version.number)
-        return version, "held"
-    if not promote:
-        registry.hold(version, "not deployed", "The run was asked not to deploy.")
-        logger.info("Not asked to deploy: production stays as it is.")
-        return version, "not deployed"
-    fresh.rehearse(version, store)
-    logger.info("A fresh process repeated its predictions.")
-    done = registry.promote(version, version.scores.champion_version)
-    if isinstance(done, str):
-        registry.hold(version, done, f"{WHY_NOT[done]}.")
-        logger.warning("%s: production stays as it is.", WHY_NOT[done])
-        return version, cast("Result", done)
+    cause = _withheld(version, registry, promote, approval)
+    if cause is None:
+        fresh.rehearse(version, store)
+        logger.info("A fresh process repeated its predictions.")
+        reason = approval and f"Approved: {approval.because} {version.verdict.reason}"
+        moved = registry.promote(
+            version, version.scores.champion_version, reason=reason, by=approval.by if approval else None
+        )
+        cause = moved if isinstance(moved, str) else None
+    if cause:
+        registry.hold(version, cause, *((approval.because, approval.by) if approval else (version.verdict.reason,)))
+        logger.info("Held (%s): version %s is kept, production stays as it is.", cause, version.number)
+        return version, cause
     try:
         registry.project()
     except (SalamanderError, OSError) as error:
         logger.error("The folder for TensorFlow Serving could not be brought in line: %s", error)  # noqa: TRY400
     logger.info("Version %s is in production.", version.number)
-    return version, "deployed"
+    return version, None
+
+
+def _withheld(version: Version, registry: Registry, promote: bool, approval: Answer | None) -> Cause | None:
+    """Give why a version is not to be deployed, before anything is tried."""
+    if not version.verdict.promote:
+        return version.verdict.cause
+    if registry.is_blocked(version.model):
+        return "blocked"
+    if not promote:
+        return "not deployed"
+    if approval and not approval.approved:
+        return "awaiting approval" if approval.approved is None else "rejected"
+    return None

@@ -45,6 +45,18 @@ MOST_DENSE_WORDS = 5_000
 NOT_DECLARED = ("dtype", "input", "preprocessor", "tokenizer", "vocabulary")
 """What `TfidfVectorizer` could be told but a problem file cannot: code, and reading files that the data names."""
 
+BASELINES: dict[TaskKind, tuple[Candidate, ...]] = {
+    "classification": (
+        Candidate(name="dummy", estimator="DummyClassifier"),
+        Candidate(name="linear", estimator="LogisticRegression", parameters={"max_iter": 1000}),
+    ),
+    "regression": (
+        Candidate(name="dummy", estimator="DummyRegressor"),
+        Candidate(name="linear", estimator="Ridge"),
+    ),
+}
+"""Whoever is beaten by one of these should not be in production; they are always scored too."""
+
 _IMPORTING = threading.Lock()
 """Threads that import scikit-learn's modules at the same moment can meet one that is half imported."""
 

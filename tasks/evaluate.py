@@ -1,73 +1,38 @@
-"""Evaluate: challenger and champion on the same test rows, none of which either was trained on.
+"""Evaluate: challenger, champion and anchor on the same test rows, none of which any of them was trained on.
 
-Intervals are percentile bootstrap intervals (Efron and Tibshirani, 1993) from SciPy; the interval of the difference
-resamples rows in pairs, so that what is hard for both models cancels out.
+What every model predicts for these rows is kept as one table (see `tasks.contest`); intervals and verdicts are computed
+from it, and can be computed again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from prefect import get_run_logger, task
 
 from tasks.columns import ROW, identity_columns, row_hashes, source_columns
-from tasks.errors import DataRefused, ProblemError, StoreError
-from tasks.metrics import METRICS, Metric, figure
-from tasks.models import Prediction, load
+from tasks.contest import Contest, units
+from tasks.errors import ProblemError, StoreError
+from tasks.gate import Slice
+from tasks.metrics import METRICS
+from tasks.models import Prediction, Predictor, load
 from tasks.problem import MetricName
-from tasks.records import Artifact, Interval, Model, Scores, Version
+from tasks.records import Contestants, Model, Scores, Split
+from tasks.reference import load_version
+from tasks.rules import scored
 from tasks.sentences import listed
+from tasks.slices import labels
 from tasks.store import Store
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
     from numpy.typing import NDArray
 
-RESAMPLES = 2000
-
-
-def interval(metric: Metric, losses: NDArray[np.float64], confidence: float, seed: int) -> Interval:
-    """Give a metric with its confidence interval from the losses of the rows, an array of shape (rows,)."""
-
-    def statistic(sample: NDArray[np.float64], axis: int = -1) -> Any:
-        return metric.from_mean_loss(sample.mean(axis=axis))
-
-    low, high = _bootstrap((losses,), statistic, confidence, seed)
-    return Interval(value=float(statistic(losses)), low=low, high=high)
-
-
-def difference(
-    metric: Metric, challenger: NDArray[np.float64], champion: NDArray[np.float64], confidence: float, seed: int
-) -> Interval:
-    """Give the challenger's metric less the champion's, with its interval from rows resampled in pairs."""
-
-    def statistic(ours: NDArray[np.float64], theirs: NDArray[np.float64], axis: int = -1) -> Any:
-        return metric.from_mean_loss(ours.mean(axis=axis)) - metric.from_mean_loss(theirs.mean(axis=axis))
-
-    low, high = _bootstrap((challenger, champion), statistic, confidence, seed)
-    return Interval(value=float(statistic(challenger, champion)), low=low, high=high)
-
-
-def _bootstrap(
-    samples: tuple[NDArray[np.float64], ...], statistic: Any, confidence: float, seed: int
-) -> tuple[float, float]:
-    from scipy.stats import bootstrap
-
-    found = bootstrap(
-        samples,
-        statistic,
-        paired=len(samples) > 1,
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        batch=max(1, 4_000_000 // len(samples[0])),
-        confidence_level=confidence,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return float(found.low), float(found.high)
+FEWEST = 2
+"""Rows below which nothing can be measured at all; how many are enough to compare on is the gate's to say."""
 
 
 def seen(rows: pa.Table, trained_on: pa.Table, unit: Sequence[str]) -> NDArray[np.bool_]:
@@ -115,93 +80,145 @@ def _is_number(field: pa.Field) -> bool:
     return types.is_boolean(field.type) or types.is_integer(field.type) or types.is_floating(field.type)
 
 
+RIVALS = ("champion", "anchor")
+
+
+@dataclass(frozen=True)
+class Entrants:
+    """Who takes part: their predictors, the test rows that each was trained on (a mask), and who could not come."""
+
+    predictors: dict[str, Predictor]
+    used: dict[str, NDArray[np.bool_]]
+    trouble: str | None = None
+
+    @property
+    def fair(self) -> NDArray[np.bool_]:
+        """Which test rows nobody was trained on."""
+        return ~np.logical_or.reduce(list(self.used.values()))
+
+    def on_fair_rows(self) -> tuple[Entrants, NDArray[np.bool_]]:
+        """Give who is scored, and on which rows (a mask).
+
+        Where too few rows are left for a comparison, the challenger and the baselines are scored without rivals, on
+        the rows that the challenger does not know, or if need be on all; the gate counts the fair rows alone.
+        """
+        if self.fair.sum() >= FEWEST:
+            return self, self.fair
+        alone = {who: found for who, found in self.predictors.items() if who not in RIVALS}
+        unknown = ~self.used["challenger"]
+        return replace(self, predictors=alone), unknown if unknown.sum() >= FEWEST else np.ones_like(unknown)
+
+
 @task(task_run_name="evaluate")
 def evaluate(
-    model: Model,
-    champion: Version | None,
-    test: Artifact,
-    unit: tuple[str, ...],
+    contestants: Contestants,
+    sides: Split,
+    slices: tuple[Slice, ...],
     metric: MetricName,
     confidence: float,
     seed: int,
     store: Store,
 ) -> Scores:
-    """Score the challenger, and the champion if there is one, on the same fair test rows.
+    """Score the challenger, and champion, anchor and baselines if there are any, on the same fair test rows.
 
-    ``unit`` are the columns in which rows that belong together are equal, see `seen`; by default all but the target.
+    Raises
+    ------
+    ProblemError
+        The challenger cannot be judged on these rows.
     """
     logger = get_run_logger()
-    logger.info("Scoring %s test rows.", f"{test.rows:,}")
-    table = store.table(test)
-    rows, columns = table.to_pandas(), identity_columns(unit, model.columns.target, test)
+    logger.info("Scoring %s test rows.", f"{sides.test.rows:,}")
+    table = store.table(sides.test)
+    everyone = _entrants(contestants, table, sides, store)
+    fair, used = everyone.fair, everyone.used
+    judged, mask = everyone.on_fair_rows()
+    rows = table.filter(mask)
+    predictions, trouble = _predictions(judged, rows, contestants)
+    contest = Contest(
+        metric=METRICS[metric],
+        seed=seed,
+        blocks=sides.forward,
+        rows=rows[ROW].to_numpy(),
+        unit=units(rows, sides),
+        target=rows[contestants.challenger.columns.target].to_pandas().to_numpy(),
+        predictions=predictions,
+        labels={part.name: labels(part, rows, contestants.challenger.columns.derived) for part in slices},
+    )
+    scores = Scores(
+        metric=metric,
+        confidence=confidence,
+        rows=int(fair.sum()),
+        excluded_rows=int((~fair).sum()),
+        excluded={who: int(seen.sum()) for who, seen in used.items() if seen.any()},
+        champion_version=contestants.champion.number if contestants.champion else None,
+        anchor_version=contestants.anchor.number if contestants.anchor else None,
+        classes=contest.classes,
+        target_range=_target_range(contestants.challenger, store),
+        blocks=sides.forward,
+        seed=seed,
+        problem=trouble,
+        predictions=contest.keep(store),
+        **contest.intervals(confidence),
+    )
+    logger.info("%s", scored(scores))
+    return scores
+
+
+def _entrants(contestants: Contestants, table: pa.Table, sides: Split, store: Store) -> Entrants:
+    """Load everyone and find which test rows each was trained on; a champion that cannot come is not the end."""
+    challenger = contestants.challenger
+    columns = identity_columns(sides.unit, challenger.columns.target, sides.test)
     try:
-        check_read(model, test.names)
-        unseen = ~seen(table, _units(model.trained_on, columns, store), columns)
+        used = {"challenger": _used(challenger, table, columns, store)}
     except ValueError as error:
         raise ProblemError(
             f"The model cannot be judged on these rows: {error}; salamander data {store.problem} lists other snapshots."
         ) from error
-    predictions: dict[str, Prediction] = {}
+    predictors = {"challenger": load(challenger, store)}
     trouble = None
-    if champion:
+    for who in RIVALS:
+        if version := getattr(contestants, who):
+            try:
+                used[who] = _used(version.model, table, columns, store)
+                predictors[who] = load_version(version, store)
+            except (StoreError, KeyError, ValueError) as error:
+                trouble = trouble or _trouble(version.number, error)
+    predictors |= {model.candidate.name: load(model, store) for model in contestants.baselines}
+    return Entrants(predictors, used, trouble)
+
+
+def _used(model: Model, table: pa.Table, columns: Sequence[str], store: Store) -> NDArray[np.bool_]:
+    """Tell which test rows a model was trained on, after checking that it can read them."""
+    check_read(model, table.column_names)
+    known = [name for name in columns if name in model.trained_on.names]
+    return seen(table, store.table(model.trained_on, known), columns)
+
+
+def _predictions(
+    entrants: Entrants, rows: pa.Table, contestants: Contestants
+) -> tuple[dict[str, Prediction], str | None]:
+    """Give everyone's predictions, and what keeps a champion or an anchor from making them."""
+    frame, trouble = rows.to_pandas(), entrants.trouble
+    found: dict[str, Prediction] = {}
+    for who, predictor in entrants.predictors.items():
         try:
-            check_read(champion.model, test.names)
-            unseen &= ~seen(table, _units(champion.model.trained_on, columns, store), columns)
-            predictions["champion"] = load(champion.model, store).predict(rows[unseen])
-        except (StoreError, KeyError, ValueError) as error:
-            trouble = f"version {champion.number} cannot be judged on these rows: {error}"
-            logger.error("%s", trouble)  # noqa: TRY400
-    fair = rows[unseen]
-    if len(fair) < 2:
-        raise DataRefused(
-            f"Only {len(fair)} of {len(rows)} test rows were not used to train the challenger or the champion; "
-            "gather fresh rows, or use split.kind = 'hash', which keeps the test rows apart for ever."
-        )
-    predictions["challenger"] = load(model, store).predict(fair)
-    measure, target = METRICS[metric], fair[model.columns.target].to_numpy()
-    losses = {who: measure.row_losses(target, prediction) for who, prediction in predictions.items()}
-    judged = "champion" in losses
-    scores = Scores(
-        metric=metric,
-        confidence=confidence,
-        rows=len(fair),
-        excluded_rows=len(rows) - len(fair),
-        challenger=interval(measure, losses["challenger"], confidence, seed),
-        champion=interval(measure, losses["champion"], confidence, seed) if judged else None,
-        difference=difference(measure, losses["challenger"], losses["champion"], confidence, seed) if judged else None,
-        champion_version=champion.number if champion else None,
-        problem=trouble,
-        predictions=store.keep_table(_table(fair, target, predictions, losses), "predictions"),
-    )
-    logger.info("%s", sentence(scores))
-    return scores
+            found[who] = predictor.predict(frame)
+        except (KeyError, ValueError) as error:
+            if who not in RIVALS:
+                raise
+            trouble = trouble or _trouble(getattr(contestants, who).number, error)
+    return found, trouble
 
 
-def _units(trained_on: Artifact, columns: Sequence[str], store: Store) -> pa.Table:
-    """Give those of the columns that training rows have."""
-    return store.table(trained_on, [name for name in columns if name in trained_on.names])
+def _trouble(version: int, error: Exception) -> str:
+    trouble = f"version {version} cannot be judged on these rows: {error}"
+    get_run_logger().error("%s", trouble)
+    return trouble
 
 
-def sentence(scores: Scores) -> str:
-    """Give the scores as a person would say them."""
-    label, ours = METRICS[scores.metric].label, scores.challenger
-    text = f"{label} {figure(ours.value)} [{figure(ours.low)}, {figure(ours.high)}] on {scores.rows:,} test rows"
-    if scores.excluded_rows:
-        text += f" ({scores.excluded_rows:,} left out: one of the models was trained on them)"
-    if scores.champion:
-        text += f"; version {scores.champion_version} in production: {figure(scores.champion.value)}"
-    return text + "."
-
-
-def _table(
-    rows: pd.DataFrame, target: NDArray[Any], predictions: dict[str, Prediction], losses: dict[str, NDArray[np.float64]]
-) -> Any:
-    import pyarrow as pa
-
-    columns: dict[str, Any] = {ROW: rows[ROW].to_numpy(), "target": target}
-    for who, prediction in predictions.items():
-        columns |= {who: prediction.values, f"{who}_loss": losses[who]}
-        if prediction.probabilities is not None:
-            shares = zip(prediction.classes, prediction.probabilities.T, strict=True)
-            columns |= {f"{who}_probability_{label}": share for label, share in shares}
-    return pa.table({name: np.ascontiguousarray(values) for name, values in columns.items()})
+def _target_range(model: Model, store: Store) -> tuple[float, float] | None:
+    """Give the range of the target in the training rows, of a regression."""
+    if model.task == "classification":
+        return None
+    target = store.table(model.trained_on, [model.columns.target])[model.columns.target].to_numpy()
+    return (float(np.nanmin(target)), float(np.nanmax(target))) if len(target) else None

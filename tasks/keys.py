@@ -44,7 +44,11 @@ def digest(value: object) -> str:
 
 
 def plain(value: object) -> object:
-    """Give the JSON form of records, tuples and mappings; a `Store` is a place, not an input, and counts as nothing."""
+    """Give the JSON form of records, tuples and mappings.
+
+    A `Store` and a `FreshProcess` are where work is done, not what is worked on: they count as nothing.
+    """
+    from tasks.fresh_process import FreshProcess
     from tasks.store import Store
 
     if isinstance(value, BaseModel):
@@ -53,7 +57,7 @@ def plain(value: object) -> object:
         return {str(key): plain(inner) for key, inner in cast("Mapping[object, object]", value).items()}
     if isinstance(value, (list, tuple)):
         return [plain(inner) for inner in cast("list[object]", value)]
-    if isinstance(value, Store):
+    if isinstance(value, (Store, FreshProcess)):
         return None
     if value is None or isinstance(value, (str, int, float, bool)):
         return value

@@ -65,6 +65,11 @@ class Prediction:
     classes: NDArray[Any]
     probabilities: NDArray[np.float64] | None = None
 
+    def of(self, rows: NDArray[np.bool_]) -> Prediction:
+        """Give the prediction for some of the rows, those of a mask of shape (rows,)."""
+        chosen = None if self.probabilities is None else self.probabilities[rows]
+        return Prediction(self.values[rows], self.classes, chosen)
+
 
 @dataclass(frozen=True)
 class Predictor:

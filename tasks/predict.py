@@ -16,9 +16,10 @@ from prefect import get_run_logger, task
 from tasks.checks import Breach, Checked, check, unmet
 from tasks.columns import source_columns
 from tasks.errors import DataRefused, ProblemError
-from tasks.models import Prediction, Predictor, load
+from tasks.models import Prediction, Predictor
 from tasks.quarantine import positions_of
 from tasks.records import Artifact, Finding, Table, Version
+from tasks.reference import load_version
 from tasks.sentences import listed, meant
 from tasks.store import Store
 from tasks.suites import Suite, columns_read, expectations_for_scoring
@@ -135,12 +136,14 @@ def predict(version: Version, rows: Table, identity: tuple[str, ...], suite: Sui
     ------
     DataRefused
         There are no rows, they lack a column, or a critical expectation of them as a whole is not met.
+    StoreError
+        The version cannot be loaded, or predicts something else than when it was judged.
     """
     if not rows.rows:
         raise DataRefused("There are no rows to predict.")
     logger = get_run_logger()
     logger.info("Predicting for %s rows.", f"{rows.rows:,}")
-    predictor = load(version.model, store)
+    predictor = load_version(version, store)
     kept = [name for name in identity if name in rows.names]
     check_columns(predictor, rows.names, kept)
     found = met(store, rows, suite, version.model.columns.target)

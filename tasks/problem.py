@@ -317,6 +317,20 @@ class Problem(Declared):
             raise ValueError(f"target = {self.target!r} is listed in columns too; the target is never a feature")
         return self
 
+    @model_validator(mode="after")
+    def _behaviours_fit_the_task(self) -> Problem:
+        for behaviour in self.gate.behaviours:
+            if behaviour.column == self.target:
+                raise ValueError(f"gate.behaviours change the target {self.target!r}, which no model reads")
+            if behaviour.of is not None and self.task == "regression":
+                raise ValueError(f"gate.behaviours: of = {behaviour.of!r} fits task = 'classification' only")
+            if behaviour.of is None and self.task == "classification" and behaviour.prediction != "same":
+                raise ValueError(
+                    f"gate.behaviours: prediction = {behaviour.prediction!r} needs of = '...', the class whose "
+                    "probability it tells of"
+                )
+        return self
+
 
 def load_problem(name: str, project: Path) -> Problem:
     """Give the problem declared in ``project/data/<name>/problem.toml``.

@@ -21,6 +21,7 @@ from tasks.sources import Declared
 SCHEMA_VERSION = 1
 
 Role = Literal["numeric", "categorical", "text"]
+Label = str | int | float | bool
 Outcome = Literal["promoted", "held", "nothing new", "accepted", "evaluated", "predicted", "refused", "failed"]
 Cause = Literal[
     "worse",
@@ -206,7 +207,8 @@ class Split(Record):
     """Training and test rows: the validated columns and the hash of each row's identity.
 
     Rows equal in the columns ``unit`` belong together. Training rows, among them those of a validation part, also tell
-    the fold in which they are held out, of ``folds``; if ``forward``, only rows of earlier folds are trained on then.
+    the fold in which they are held out, of ``folds``; if ``forward``, only rows of earlier folds are trained on then,
+    and ``time`` is the column that tells which are earlier.
     """
 
     train: Artifact
@@ -215,6 +217,7 @@ class Split(Record):
     unit: tuple[str, ...]
     folds: int
     forward: bool = False
+    time: str | None = None
 
 
 class FeatureSet(Record):
@@ -261,7 +264,7 @@ class Model(Record):
     task: TaskKind
     files: dict[str, File]
     columns: FeatureSet
-    classes: tuple[str | int | float | bool, ...] = ()
+    classes: tuple[Label, ...] = ()
     leaderboard: tuple[Trial, ...]
     trained_on: Artifact
     libraries: dict[str, str]
@@ -282,14 +285,27 @@ class Interval(Record):
     high: float
 
 
+class Contestants(Record):
+    """The models that are judged on the same rows; the anchor only where it is not the champion itself.
+
+    ``baselines`` are a dummy and a linear model that were trained on the same rows as the challenger.
+    """
+
+    challenger: Model
+    champion: Version | None = None
+    anchor: Version | None = None
+    baselines: tuple[Model, ...] = ()
+
+
 class Scores(Record):
-    """Challenger, champion, anchor and baselines on the same test rows, none of which any of the first three trained on.
+    """Challenger, champion, anchor and baselines on the same test rows, which none of the first three was trained on.
 
     ``predictions`` has, in the order of the test rows: the hash of identity, the number of the ``unit`` that a row is
     resampled with (rows equal in identity or group; with ``blocks`` the rank of its time), the target, each model's
     prediction and probabilities, and a label for each declared slice. All statistics can be recomputed from it.
-    ``excluded`` tells how many test rows which model was trained on. ``target_range`` is that of the training rows.
-    ``problem`` says why the champion could not be judged, where it could not.
+    ``excluded`` tells how many test rows which model was trained on, ``classes`` whose probabilities stand there in
+    which order. ``target_range`` is that of the training rows. ``problem`` says why champion or anchor could not be
+    judged, where they could not.
     """
 
     metric: MetricName
@@ -303,6 +319,7 @@ class Scores(Record):
     champion_version: int | None = None
     anchor_version: int | None = None
     baselines: dict[str, Interval] = Field(default_factory=dict)
+    classes: dict[str, tuple[Label, ...]] = Field(default_factory=dict)
     target_range: tuple[float, float] | None = None
     blocks: bool = False
     seed: int = 42
@@ -356,14 +373,15 @@ class SliceComparison(Record):
     """A slice of the test rows: how challenger and champion do there, and whether that is evidence of harm.
 
     ``p_value`` is that of a harm of at most ``margin``, adjusted after Holm for all slices. ``blind`` slices are too
-    small to see a harm of twice the margin; ``rows_needed`` would be enough.
+    small to see a harm of twice the margin; ``rows_needed`` would be enough. Where the metric has no value, such as a
+    ROC AUC of a single class, figures are None.
     """
 
     name: str
     rows: int
-    ours: float
-    theirs: float
-    harm: Interval
+    ours: float | None
+    theirs: float | None
+    harm: Interval | None
     margin: float
     p_value: float
     blind: bool
@@ -375,8 +393,8 @@ class Measurements(Record):
     """What was measured of a model in a process of its own; measured once, replayed as evidence ever after.
 
     ``row_milliseconds`` is the 95th percentile of predictions of single rows, ``batch_seconds`` the time for
-    ``batch_rows`` rows at once, ``memory_megabytes`` what loading and predicting added to the process. ``broken`` is for
-    each declared behaviour the share of ``behaviour_rows`` test rows that break it.
+    ``batch_rows`` rows at once, ``memory_megabytes`` what loading and predicting added to the process. ``broken`` is
+    for each declared behaviour the share of ``behaviour_rows`` test rows that break it.
     """
 
     row_milliseconds: float
@@ -386,6 +404,14 @@ class Measurements(Record):
     memory_megabytes: float
     broken: tuple[float, ...] = ()
     behaviour_rows: int = 0
+
+
+class Answer(Record):
+    """What a person decided on a version, who and why; ``approved`` is None where nobody did in time."""
+
+    approved: bool | None
+    because: str
+    by: str
 
 
 class Rule(Record):
@@ -440,7 +466,8 @@ class Verdict(Record):
 class Version(Record):
     """A numbered model with everything that its decision rested on: its manifest. Written once, never changed.
 
-    Versions of schema 1 have no gate, look, measurements, declaration and snapshot number.
+    ``newer`` tells whether it was trained on newer data than the champion that it was judged against. Versions of
+    schema 1 have no gate, look, measurements, declaration and snapshot number.
     """
 
     schema_version: Literal[1, 2] = 2
@@ -452,6 +479,7 @@ class Version(Record):
     gate: Gate | None = None
     look: Look | None = None
     measurements: Measurements | None = None
+    newer: bool = False
     snapshot: Snapshot
     snapshot_number: int | None = None
     test: Artifact
@@ -523,8 +551,11 @@ class RunRecord(Record):
     seconds: float
 
 
+Contestants.model_rebuild()
+
 RESULTS: dict[str, type[Record]] = {
-    kind.__name__: kind for kind in (Snapshot, Validated, Split, Features, Trial, Model, Scores, Measurements, Verdict)
+    kind.__name__: kind
+    for kind in (Snapshot, Validated, Split, Features, Trial, Model, Scores, Measurements, Verdict, Investigation)
 }
 
 

@@ -69,6 +69,11 @@ class Snapshots:
         newest_first = (self._entry(number) for number in reversed(self.store.numbers(FOLDER)))
         return next((entry for entry in newest_first if entry.outcome == "accepted"), None)
 
+    def number(self, snapshot: Snapshot) -> int | None:
+        """Give the number of the newest entry of a snapshot, or None where it was never kept."""
+        newest_first = (self._entry(number) for number in reversed(self.store.numbers(FOLDER)))
+        return next((entry.number for entry in newest_first if entry.snapshot == snapshot), None)
+
     def quarantine(self) -> Artifact | None:
         """Give the rows that were set aside from the newest snapshot, accepted or refused, or None."""
         numbers = self.store.numbers(FOLDER)

@@ -99,6 +99,7 @@ def split(
         unit=rule.by if rule.kind == "group" else columns,
         folds=int(fold.max()) + 1,
         forward=rule.kind == "time",
+        time=rule.by[0] if rule.kind == "time" else None,
     )
 
 

@@ -24,6 +24,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from rich.console import Console
 
+from tasks.fresh_process import FreshProcess
 from tasks.reading.downloads import MIRROR
 from tasks.records import Artifact, File, Interval, Model, RunRecord, Scores, Snapshot, Verdict, Version
 from tasks.sources import UrlSource
@@ -151,6 +152,76 @@ def draft(store: Store) -> Callable[..., Version]:
 
 
 @pytest.fixture
+def version_of(store: Store) -> Callable[..., Version]:
+    """Give a function that fits a candidate on rows of ``x`` (and ``place``) and makes it a version judged on others.
+
+    It is not registered: its number is 0.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from tasks.columns import ROW, derive
+    from tasks.estimators import build
+    from tasks.keys import library_versions
+    from tasks.models import Predictor, save
+    from tasks.problem import ESTIMATORS, Candidate, TaskKind
+    from tasks.records import FeatureSet
+
+    def rows(start: int, count: int, task: TaskKind) -> pd.DataFrame:
+        number = np.arange(start, start + count)
+        x, place = number % 7.0, np.where(number % 3, "shore", "hill")
+        y = x + 0.1 * np.sin(number) if task == "regression" else np.where(x + number % 2 > 3, "villa", "hut")
+        return pd.DataFrame({"number": number, "x": x, "place": place, "y": y, ROW: number.astype("uint64")})
+
+    def keep(frame: pd.DataFrame, kind: str) -> Artifact:
+        return store.keep_table(pa.Table.from_pandas(frame, preserve_index=False), kind)
+
+    def made(
+        estimator: str = "RandomForestRegressor", *, test_rows: int = 30, test: pd.DataFrame | None = None, **parameters
+    ) -> Version:
+        task: TaskKind = "classification" if estimator in ESTIMATORS["classification"] else "regression"
+        columns = FeatureSet(target="y", roles={"x": "numeric", "place": "categorical"}, derived={})
+        known, judged = rows(0, 60, task), rows(100, test_rows, task) if test is None else test
+        candidate = Candidate(name="tried", estimator=estimator, parameters=parameters)
+        fitted = build(candidate, task, columns, 7).fit(derive(known, columns), known["y"].to_numpy())
+        model = Model(
+            candidate=candidate,
+            task=task,
+            files=save(fitted, columns, store),
+            columns=columns,
+            classes=tuple(np.asarray(getattr(fitted, "classes_", ())).tolist()),
+            leaderboard=(),
+            trained_on=keep(known, "train"),
+            libraries=library_versions(),
+            seed=7,
+        )
+        prediction = Predictor(fitted, columns).predict(judged)
+        table = pd.DataFrame({ROW: judged[ROW], "target": judged["y"], "challenger": prediction.values})
+        kept = keep(judged, "test")
+        return Version(
+            number=0,
+            key="k",
+            model=model,
+            scores=Scores(
+                metric="rmse" if task == "regression" else "accuracy",
+                confidence=0.95,
+                rows=len(judged),
+                excluded_rows=0,
+                challenger=Interval(value=1, low=0, high=2),
+                predictions=keep(table, "predictions"),
+            ),
+            verdict=Verdict(promote=True, rules=(), reason="The first version."),
+            snapshot=Snapshot(data=kept, origin="here"),
+            test=kept,
+            problem_digest="p",
+            code_digest="c",
+            created=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+
+    return made
+
+
+@pytest.fixture
 def write_suite(tmp_path: Path) -> Callable[..., Suite]:
     """Give a function that writes ``expectations/houses.py`` of a project and finds it."""
 
@@ -202,6 +273,13 @@ def read_files(tmp_path: Path) -> Callable[..., pa.Table]:
         return table
 
     return read_contents
+
+
+@pytest.fixture(scope="session")
+def fresh() -> Iterator[FreshProcess]:
+    """Give one process that is asked by every test that needs one: what it imports takes seconds."""
+    with FreshProcess() as process:
+        yield process
 
 
 @pytest.fixture

@@ -420,3 +420,34 @@ def test_history_makes_no_column_that_is_there():
         ProblemError, match=r"history makes the column 'price_lag_1', but the data has one of that name"
     ):
         feature_set(problem(identity=["sold"], history=HISTORY), [*DATA, Column(name="price_lag_1", dtype="double")])
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "expected"),
+    [
+        ({"column": "room", "add": 1}, "gate.behaviours.column names the column 'room', .*did you mean 'rooms'"),
+        ({"column": "place", "add": 1}, "add and multiply need numbers, but the column 'place' holds large_string"),
+        ({"column": "garden", "multiply": 2}, "add and multiply need numbers, but the column 'garden' holds bool"),
+        ({"column": "sold", "add": 1}, r"but the column 'sold' holds timestamp\[ns\]; use replace"),
+        ({"column": "rooms", "replace": "many"}, "replace = 'many' is nothing .* holds int64, so a number is needed"),
+        ({"column": "place", "replace": 3}, "replace = 3 is nothing that the column 'place' .* so a text is needed"),
+        ({"column": "garden", "replace": 1}, "holds bool, so true or false is needed"),
+        ({"column": "rooms", "replace": True}, "holds int64, so a number is needed"),
+    ],
+)
+def test_a_behaviour_that_a_column_cannot_show_is_refused(behaviour, expected):
+    with pytest.raises(ProblemError, match=rf"^data/houses/problem.toml: .*{expected}"):
+        feature_set(problem(gate={"behaviours": [{"prediction": "same", **behaviour}]}), DATA)
+
+
+def test_behaviours_are_about_any_column_of_the_data():
+    changes = [
+        {"column": "rooms", "add": 1},
+        {"column": "income", "replace": 2},
+        {"column": "place", "replace": "shore"},
+        {"column": "garden", "replace": False},
+        {"column": "sold", "replace": "2026-01-01"},
+    ]
+    declared = {"behaviours": [{"prediction": "same", **change} for change in changes]}
+    columns = {"drop": ["rooms"]}
+    assert "rooms" not in feature_set(problem(gate=declared, columns=columns), DATA).roles

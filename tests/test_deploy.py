@@ -1,60 +1,20 @@
-"""Deploying and rehearsing: a version is registered, repeats its predictions in a fresh process, and is promoted."""
+"""Deploying: a version is registered, repeats its predictions in a fresh process, and is promoted."""
 
-from datetime import UTC, datetime
-
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
 
-from tasks.columns import FOLD, ROW
-from tasks.deploy import FreshProcess, deploy
+from tasks.deploy import deploy
 from tasks.errors import SalamanderError
-from tasks.evaluate import evaluate
-from tasks.featurize import features
-from tasks.problem import Candidate
-from tasks.records import Features, FeatureSet, Snapshot, Trial, Verdict, Version
+from tasks.records import Answer, Verdict
 from tasks.registry import Registry
-from tasks.rehearse import rehearsed
-from tasks.train import train
 
 pytestmark = pytest.mark.usefixtures("without_run_logger")
 
-COLUMNS = FeatureSet(target="y", roles={"x": "numeric"}, derived={})
-
-
-def rows(start, count):
-    x = np.arange(start, start + count)
-    return pd.DataFrame({"number": x, "x": x % 7.0, "y": x % 7.0 + 0.1 * np.sin(x), ROW: x.astype("uint64")})
-
-
-def kept(store, frame, kind):
-    return store.keep_table(pa.Table.from_pandas(frame, preserve_index=False), kind)
-
 
 @pytest.fixture
-def draft(store):
+def draft(version_of):
     """Give a version of a small forest, judged on 30 rows, not yet registered."""
-    candidate = Candidate(name="forest", estimator="RandomForestRegressor", parameters={"n_estimators": 5})
-    dealt = rows(0, 60).assign(**{FOLD: np.arange(60) % 5})
-    known = kept(store, dealt, "train")
-    table = features(pa.RecordBatch.from_pandas(dealt, preserve_index=False), COLUMNS)
-    given = Features(train=store.keep_table(table, "features"), columns=COLUMNS, folds=5)
-    trials = (Trial(candidate=candidate, metric="rmse", fold_scores=(1.0,)),)
-    model = train.fn(given, known, trials, "regression", 7, store)
-    test = kept(store, rows(100, 30), "test")
-    return Version(
-        number=0,
-        key="k",
-        model=model,
-        scores=evaluate.fn(model, None, test, ("number",), "rmse", 0.95, 7, store),
-        verdict=Verdict(promote=True, rules=(), reason="The first version."),
-        snapshot=Snapshot(data=test, origin="here"),
-        test=test,
-        problem_digest="p",
-        code_digest="c",
-        created=datetime(2026, 1, 1, tzinfo=UTC),
-    )
+    return version_of(n_estimators=5)
 
 
 def held(draft):
@@ -65,25 +25,21 @@ def altered(draft, store):
     """Give the version with stored predictions that its model does not repeat."""
     table = store.table(draft.scores.predictions).to_pandas()
     table.loc[3, "challenger"] += 0.5
-    scores = draft.scores.model_copy(update={"predictions": kept(store, table, "predictions")})
+    scores = draft.scores.model_copy(
+        update={"predictions": store.keep_table(pa.Table.from_pandas(table), "predictions")}
+    )
     return draft.model_copy(update={"scores": scores})
 
 
-@pytest.fixture
-def fresh():
-    with FreshProcess() as process:
-        yield process
-
-
 def test_a_version_is_rehearsed_and_promoted(draft, store, fresh):
-    version, result = deploy.fn(draft, store, fresh, promote=True)
-    assert (version.number, result) == (1, "deployed")
+    version, cause = deploy.fn(draft, store, fresh, promote=True)
+    assert (version.number, cause) == (1, None)
     assert Registry(store).champion() == version
 
 
 def test_a_version_that_is_held_is_kept_but_not_promoted(draft, store, fresh):
-    version, result = deploy.fn(held(draft), store, fresh, promote=True)
-    assert (version.number, result) == (1, "held")
+    version, cause = deploy.fn(held(draft), store, fresh, promote=True)
+    assert (version.number, cause) == (1, "worse")
     assert Registry(store).versions() == [version]
     [decision] = Registry(store).history()
     assert (decision.kind, decision.cause, decision.reason, decision.champion) == ("held", "worse", "Worse.", None)
@@ -121,17 +77,19 @@ def test_a_version_that_predicts_something_else_is_not_promoted(draft, store, fr
     assert Registry(store).history() == []
 
 
-def test_a_damaged_version_is_not_promoted(draft, store, fresh):
-    version = Registry(store).register(draft)
-    store.path(draft.model.files["model.skops"]).write_bytes(b"damaged")
-    with pytest.raises(SalamanderError, match=r"Version 1 failed its rehearsal in a fresh process: .*was changed"):
-        fresh.rehearse(version, store)
+@pytest.mark.parametrize(
+    ("approved", "cause"), [(True, None), (False, "rejected"), (None, "awaiting approval")], ids=["yes", "no", "nobody"]
+)
+def test_where_a_person_was_asked_the_answer_counts_and_is_kept(draft, store, fresh, approved, cause):
+    answer = Answer(approved=approved, because="I looked at it.", by="ada")
+    version, held_for = deploy.fn(draft, store, fresh, promote=True, approval=answer)
+    decision = Registry(store).decision()
+    assert held_for == cause
+    assert decision.champion == (version.number if approved else None)
+    assert "I looked at it." in decision.reason
+    assert decision.by == "ada"
 
 
-def test_a_rehearsal_compares_every_row(draft, store, fresh):
-    Registry(store).register(draft)
-    assert rehearsed(store, 1) == {"same": True, "rows": 30, "different": 0, "largest": 0.0}
-    Registry(store).register(altered(draft, store))
-    other = rehearsed(store, 2)
-    assert (other["same"], other["rows"], other["different"]) == (False, 30, 1)
-    assert other["largest"] == pytest.approx(0.5)
+def test_no_approval_lets_in_what_the_gate_holds(draft, store, fresh):
+    answer = Answer(approved=True, because="I like it.", by="ada")
+    assert deploy.fn(held(draft), store, fresh, promote=True, approval=answer)[1] == "worse"

@@ -4,90 +4,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from scipy.stats import bootstrap
 
 from tasks.columns import ROW, row_hashes
-from tasks.errors import DataRefused, ProblemError
+from tasks.errors import ProblemError
 from tasks.estimators import build
-from tasks.evaluate import difference, evaluate, interval, seen, sentence
-from tasks.metrics import METRICS
+from tasks.evaluate import evaluate, seen
+from tasks.gate import Slice
 from tasks.models import PIPELINE, save
 from tasks.problem import Candidate
-from tasks.records import FeatureSet, Model, Snapshot, Verdict, Version
-
-MAE, RMSE, ACCURACY = METRICS["mae"], METRICS["rmse"], METRICS["accuracy"]
-
-
-def test_intervals_cover_the_truth_as_often_as_they_say():
-    """300 samples of 100 exponential losses, whose true mean is 1."""
-    rng = np.random.default_rng(0)
-    found = [interval(MAE, rng.exponential(size=100), 0.9, seed) for seed in range(300)]
-    covered = np.mean([each.low <= 1.0 <= each.high for each in found])
-    assert 0.84 <= covered <= 0.94
-    assert all(each.low <= each.value <= each.high for each in found)
-
-
-def test_the_interval_of_accuracy_is_near_the_binomial_one():
-    losses = np.repeat([1.0, 0.0], [100, 900])
-    found = interval(ACCURACY, losses, 0.95, 1)
-    assert found.value == pytest.approx(0.9)
-    width = 1.96 * (0.9 * 0.1 / 1000) ** 0.5
-    assert found.low == pytest.approx(0.9 - width, abs=0.003)
-    assert found.high == pytest.approx(0.9 + width, abs=0.003)
-
-
-def test_the_interval_of_rmse_is_in_the_units_of_the_target():
-    found = interval(RMSE, np.full(50, 9.0), 0.95, 1)
-    assert (found.value, found.low, found.high) == (3.0, 3.0, 3.0)
-
-
-def test_perfect_predictions_have_an_interval():
-    found = interval(ACCURACY, np.zeros(40), 0.95, 1)
-    assert (found.value, found.low, found.high) == (1.0, 1.0, 1.0)
-
-
-def test_the_same_seed_gives_the_same_interval():
-    losses = np.random.default_rng(0).exponential(size=60)
-    assert interval(MAE, losses, 0.95, 3) == interval(MAE, losses, 0.95, 3)
-    assert interval(MAE, losses, 0.95, 3) != interval(MAE, losses, 0.95, 4)
-
-
-def test_more_confidence_is_a_wider_interval():
-    losses = np.random.default_rng(0).exponential(size=60)
-    narrow, wide = (interval(MAE, losses, confidence, 3) for confidence in (0.8, 0.99))
-    assert wide.low < narrow.low < narrow.high < wide.high
-
-
-def test_a_constant_gain_has_no_spread_in_pairs():
-    champion = np.random.default_rng(0).exponential(size=80) + 1
-    found = difference(MAE, champion - 0.25, champion, 0.95, 1)
-    assert (found.value, found.low, found.high) == pytest.approx((-0.25, -0.25, -0.25))
-
-
-def test_a_model_against_itself_is_no_different():
-    losses = np.random.default_rng(0).exponential(size=80)
-    for metric in (MAE, RMSE, ACCURACY):
-        found = difference(metric, losses, losses, 0.95, 1)
-        assert (found.value, found.low, found.high) == (0.0, 0.0, 0.0)
-
-
-def test_the_sign_of_a_difference_is_challenger_less_champion():
-    right, wrong = np.zeros(100), np.repeat([1.0, 0.0], [30, 70])
-    assert difference(ACCURACY, right, wrong, 0.95, 1).value == pytest.approx(0.3)
-    assert difference(RMSE, wrong * 4, right, 0.95, 1).value == pytest.approx((0.3 * 4) ** 0.5)
-
-
-def test_pairs_make_the_interval_narrower_where_losses_are_alike():
-    rng = np.random.default_rng(0)
-    hard = rng.exponential(scale=3, size=300)  # what is hard for both
-    champion, challenger = hard + rng.normal(0, 0.1, 300), hard + rng.normal(0, 0.1, 300)
-    paired = difference(MAE, challenger, champion, 0.95, 1)
-    unpaired = bootstrap(
-        (challenger, champion), lambda a, b, axis: a.mean(axis=axis) - b.mean(axis=axis), method="percentile", rng=rng
-    ).confidence_interval
-    assert paired.high - paired.low < 0.1 * (unpaired.high - unpaired.low)
-    spread = 2 * 1.96 * (challenger - champion).std() / 300**0.5
-    assert paired.high - paired.low == pytest.approx(spread, rel=0.1)
+from tasks.records import Contestants, FeatureSet, Model, Scores, Snapshot, Split, Verdict, Version
+from tasks.rules import scored
 
 
 def arrow(frame):
@@ -151,8 +77,14 @@ def model(store, name, train) -> Model:
     )
 
 
+def judged(store, challenger, champion, test, unit=("identity",), metric="rmse", **more) -> Scores:
+    sides = Split(train=challenger.trained_on, test=test, strata=(), unit=unit, folds=2, **more.pop("split", {}))
+    contestants = Contestants(challenger=challenger, champion=champion, **more.pop("also", {}))
+    return evaluate.fn(contestants, sides, more.pop("slices", ()), metric, 0.95, 1, store)
+
+
 def version(store, of, test) -> Version:
-    scores = evaluate.fn(of, None, test, ("identity",), "rmse", 0.95, 1, store)
+    scores = judged(store, of, None, test)
     return Version(
         number=4,
         key="k",
@@ -171,15 +103,15 @@ def version(store, of, test) -> Version:
 def test_the_first_model_is_scored_alone(store):
     test = houses(40, start=100)
     challenger = model(store, "DummyRegressor", houses(100))
-    scores = evaluate.fn(challenger, None, kept(store, test, "test"), ("identity",), "mae", 0.95, 1, store)
+    scores = judged(store, challenger, None, kept(store, test, "test"), ("identity",), "mae")
     by_hand = np.abs(test["price"] - houses(100)["price"].mean())
     assert scores.challenger.value == pytest.approx(by_hand.mean(), rel=1e-12)
     assert (scores.rows, scores.excluded_rows) == (40, 0)
     assert (scores.champion, scores.difference, scores.champion_version) == (None, None, None)
     table = store.table(scores.predictions).to_pandas()
-    assert list(table.columns) == [ROW, "target", "challenger", "challenger_loss"]
-    np.testing.assert_allclose(table["challenger_loss"], by_hand, rtol=1e-12)
-    assert sentence(scores).endswith("on 40 test rows.")
+    assert list(table.columns) == [ROW, "unit", "target", "challenger"]
+    np.testing.assert_allclose(np.abs(table["challenger"] - table["target"]), by_hand, rtol=1e-12)
+    assert scored(scores).endswith("on 40 test rows.")
 
 
 @pytest.mark.usefixtures("without_run_logger")
@@ -190,7 +122,7 @@ def test_both_models_are_scored_on_rows_that_neither_knows(store):
         update={"model": champion.model.model_copy(update={"trained_on": kept(store, houses(100), "train")})}
     )
     challenger = model(store, "LinearRegression", houses(80))
-    scores = evaluate.fn(challenger, champion, test, ("identity",), "rmse", 0.95, 1, store)
+    scores = judged(store, challenger, champion, test, ("identity",), "rmse")
     assert (scores.rows, scores.excluded_rows, scores.champion_version) == (40, 20, 4)
     fair = houses(40, start=100)
     by_hand = np.sqrt(((fair["price"] - houses(50)["price"].mean()) ** 2).mean())
@@ -199,8 +131,8 @@ def test_both_models_are_scored_on_rows_that_neither_knows(store):
     assert scores.difference.value == pytest.approx(scores.challenger.value - scores.champion.value)
     assert scores.difference.high < 0
     assert set(store.table(scores.predictions).to_pandas()[ROW]) == set(fair[ROW])
-    assert "20 left out" in sentence(scores)
-    assert "version 4 in production" in sentence(scores)
+    assert "20 left out" in scored(scores)
+    assert "version 4 in production" in scored(scores)
 
 
 @pytest.mark.usefixtures("without_run_logger")
@@ -209,15 +141,15 @@ def test_a_customer_that_was_trained_on_leaks(store):
     customers = lambda frame: frame.assign(customer=frame["identity"] % 60)  # noqa: E731
     test = kept(store, customers(houses(40, start=100)), "test")  # customers 40 to 59, then 0 to 19
     challenger = model(store, "DummyRegressor", customers(houses(50)))  # customers 0 to 49
-    scores = evaluate.fn(challenger, None, test, ("customer",), "mae", 0.95, 1, store)
+    scores = judged(store, challenger, None, test, ("customer",), "mae")
     assert (scores.rows, scores.excluded_rows) == (10, 30)
 
 
 @pytest.mark.usefixtures("without_run_logger")
-def test_no_fair_row_is_refused(store):
-    test = kept(store, houses(40), "test")
-    with pytest.raises(DataRefused, match="Only 0 of 40 test rows were not used to train"):
-        evaluate.fn(model(store, "Ridge", houses(100)), None, test, ("identity",), "rmse", 0.95, 1, store)
+def test_a_challenger_that_knows_every_test_row_has_no_fair_row(store):
+    scores = judged(store, model(store, "Ridge", houses(100)), None, kept(store, houses(40), "test"))
+    assert (scores.rows, scores.excluded_rows, scores.excluded) == (0, 40, {"challenger": 40})
+    assert "so it tells little" in scored(scores)
 
 
 @pytest.mark.usefixtures("without_run_logger")
@@ -225,9 +157,7 @@ def test_a_champion_that_cannot_be_loaded_is_told_not_guessed(store):
     test = kept(store, houses(40, start=100), "test")
     champion = version(store, model(store, "Ridge", houses(100)), test)
     store.path(champion.model.files[PIPELINE]).write_bytes(b"damaged")
-    scores = evaluate.fn(
-        model(store, "LinearRegression", houses(100)), champion, test, ("identity",), "rmse", 0.95, 1, store
-    )
+    scores = judged(store, model(store, "LinearRegression", houses(100)), champion, test, ("identity",), "rmse")
     assert scores.champion is None
     assert scores.difference is None
     assert scores.champion_version == 4
@@ -243,7 +173,7 @@ def test_a_champion_whose_column_is_gone_is_told(store):
     challenger = model(store, "LinearRegression", houses(100))
     old = challenger.model_copy(update={"files": save(estimator, columns, store), "columns": columns})
     champion = version(store, challenger, test).model_copy(update={"model": old})
-    scores = evaluate.fn(challenger, champion, test, ("identity",), "rmse", 0.95, 1, store)
+    scores = judged(store, challenger, champion, test, ("identity",), "rmse")
     assert scores.champion is None
     assert "old" in scores.problem
     assert "it needs the column 'old', which they do not have" in scores.problem
@@ -255,7 +185,7 @@ def test_a_champion_that_knows_fewer_columns_is_judged(store):
     test = kept(store, houses(40, start=100).assign(cork="natural"), "test")
     challenger = model(store, "LinearRegression", houses(100).assign(cork="natural"))
     champion = version(store, model(store, "DummyRegressor", houses(110)), kept(store, houses(40, start=200), "test"))
-    scores = evaluate.fn(challenger, champion, test, (), "rmse", 0.95, 1, store)
+    scores = judged(store, challenger, champion, test, (), "rmse")
     assert (scores.problem, scores.rows, scores.excluded_rows) == (None, 30, 10)
     assert scores.champion is not None
 
@@ -268,4 +198,55 @@ def test_a_version_that_cannot_read_a_snapshot_says_which_column_is_missing(stor
     test = kept(store, houses(40, start=100).drop(columns=gone).assign(cork="natural"), "test")
     missing = "cork" if gone == "identity" else gone
     with pytest.raises(ProblemError, match=f"cannot be judged on these rows: .* column '{missing}'"):
-        evaluate.fn(model(store, "Ridge", houses(100)), None, test, unit, "rmse", 0.95, 1, store)
+        judged(store, model(store, "Ridge", houses(100)), None, test, unit, "rmse")
+
+
+@pytest.mark.usefixtures("without_run_logger")
+def test_too_few_fair_rows_leave_the_challenger_alone_and_say_who_knew_the_others(store):
+    """The champion was trained on every test row: nothing can be compared, and the count says why."""
+    test = kept(store, houses(40, start=100), "test")
+    champion = version(store, model(store, "Ridge", houses(50)), test)
+    champion = champion.model_copy(
+        update={"model": champion.model.model_copy(update={"trained_on": kept(store, houses(200), "train")})}
+    )
+    scores = judged(store, model(store, "LinearRegression", houses(100)), champion, test)
+    assert (scores.rows, scores.excluded_rows, scores.excluded) == (0, 40, {"champion": 40})
+    assert (scores.champion, scores.problem, scores.champion_version) == (None, None, 4)
+    assert scores.challenger.value < 0.2
+
+
+@pytest.mark.usefixtures("without_run_logger")
+def test_anchor_and_baselines_predict_the_same_rows(store):
+    test = kept(store, houses(40, start=100), "test")
+    champion = version(store, model(store, "Ridge", houses(100)), test)
+    old = model(store, "DummyRegressor", houses(110))
+    anchor = version(store, old, kept(store, houses(40, start=200), "test")).model_copy(update={"number": 2})
+    named = [old.model_copy(update={"candidate": Candidate(name="dummy", estimator="DummyRegressor")})]
+    scores = judged(store, champion.model, champion, test, also={"anchor": anchor, "baselines": tuple(named)})
+    assert (scores.anchor_version, scores.rows, scores.excluded) == (2, 30, {"anchor": 10})
+    table = store.table(scores.predictions).to_pandas()
+    assert list(table.columns) == [ROW, "unit", "target", "challenger", "champion", "anchor", "dummy"]
+    assert table["anchor"].tolist() == table["dummy"].tolist() == pytest.approx([houses(110)["price"].mean()] * 30)
+    assert scores.baselines["dummy"].value > scores.challenger.value
+
+
+@pytest.mark.usefixtures("without_run_logger")
+def test_slices_units_and_the_range_of_the_target_are_kept_with_the_predictions(store):
+    frame = houses(40, start=100).assign(street=np.arange(40) // 4)
+    parts = (Slice(name="rooms", by="rooms", bins=(3,)), Slice(name="twice", by="rooms * 2", bins=(6,)))
+    challenger = model(store, "Ridge", houses(100).assign(street=-1))
+    scores = judged(store, challenger, None, kept(store, frame, "test"), ("street",), slices=parts)
+    table = store.table(scores.predictions).to_pandas()
+    assert table["slice_rooms"].tolist() == [f"rooms: {'-inf to 3' if n <= 3 else '3 to inf'}" for n in frame["rooms"]]
+    assert (table["slice_twice"].str[7:] == table["slice_rooms"].str[7:].str.replace("3", "6")).all()
+    assert table["unit"].nunique() == 10
+    assert table.groupby(frame["street"].to_numpy())["unit"].nunique().eq(1).all()
+    assert scores.target_range == (houses(100)["price"].min(), houses(100)["price"].max())
+
+
+@pytest.mark.usefixtures("without_run_logger")
+def test_rows_in_time_are_ranked_by_their_time(store):
+    test = kept(store, houses(40, start=100).assign(day=np.arange(40, 0, -1)), "test")
+    scores = judged(store, model(store, "Ridge", houses(100)), None, test, split={"forward": True, "time": "day"})
+    assert scores.blocks
+    assert store.table(scores.predictions)["unit"].to_pylist() == list(range(39, -1, -1))

@@ -200,6 +200,19 @@ MISTAKES = {
         MINIMAL + "[gate]\nat_least = 3\n",
         ["gate.at_least does not fit metric = 'rmse'; use gate.at_most"],
     ),
+    "behaviour of the target": (
+        MINIMAL + '[[gate.behaviours]]\ncolumn = "price"\nadd = 1\nprediction = "same"\n',
+        ["gate.behaviours change the target 'price', which no model reads"],
+    ),
+    "behaviour of a class of a number": (
+        MINIMAL + '[[gate.behaviours]]\ncolumn = "x"\nadd = 1\nprediction = "same"\nof = "villa"\n',
+        ["gate.behaviours: of = 'villa' fits task = 'classification' only"],
+    ),
+    "behaviour of no class": (
+        MINIMAL.replace("regression", "classification").replace('"Ridge"', '"GaussianNB"')
+        + '[[gate.behaviours]]\ncolumn = "x"\nadd = 1\nprediction = "not lower"\n',
+        ["gate.behaviours: prediction = 'not lower' needs of = '...'"],
+    ),
     "target as a feature": (MINIMAL + '[columns]\nnumeric = ["price"]\n', ["target = 'price'", "never a feature"]),
     "pin that is no digest": (
         HEAD + URL_SOURCE + 'sha256 = "abc"\n' + CANDIDATE,
