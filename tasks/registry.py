@@ -10,12 +10,12 @@ from collections.abc import Callable
 from itertools import takewhile
 from typing import Any, Literal
 
-from tasks.decisions import Decisions, following
+from tasks.decisions import FIRST, Decisions, following
 from tasks.errors import ProblemError, StoreError
 from tasks.leases import Leases
 from tasks.projection import bring_in_line, is_in_line
 from tasks.records import Cause, Decision, DecisionKind, Model, Version
-from tasks.settled import held_for, is_settled
+from tasks.settled import held_for, is_settled, waiting
 from tasks.store import Store
 from tasks.versions import Versions
 from tasks.way_back import champion_of, version_before, version_named, when_champion
@@ -52,6 +52,16 @@ class Registry:
     def readable(self) -> list[Version]:
         """Give all versions but those that are not to be trusted, newest first."""
         return [*self._versions.readable()]
+
+    def refused(self) -> list[str]:
+        """Give why each version that is not to be trusted is not, newest first."""
+        return [*self._versions.refused()]
+
+    def waiting(self) -> list[Version]:
+        """Give the versions that wait for a person, oldest first."""
+        history = self.history()
+        asked = sorted({each.version for each in history if each.version and each.cause == "awaiting approval"})
+        return [version for version in map(self.version, asked) if waiting(version, history)]
 
     def version(self, number: int) -> Version:
         """Give one version."""
@@ -293,6 +303,10 @@ class Registry:
         """Give a decision on a version, which it names by the sha256 of the version's record."""
         manifest = self._versions.manifest(version.number)
         return following(number, state, kind, reason, by, version=version.number, manifest=manifest, **changes)
+
+    def hindrance(self, version: Version, judged_against: int | None) -> Cause | None:
+        """Give what would hinder the promotion of a version now, or None."""
+        return self._hindrance(version, judged_against, self.decision() or FIRST)
 
     def _hindrance(self, version: Version, judged_against: int | None, state: Decision) -> Cause | None:
         if self._versions.hold(state.blocked, version.model):

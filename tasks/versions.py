@@ -64,13 +64,19 @@ class Versions:
 
     def readable(self) -> Iterator[Version]:
         """Give all versions but those that are not to be trusted, newest first; those are named where they are used."""
+        return (found for found in self._each() if isinstance(found, Version))
+
+    def refused(self) -> Iterator[str]:
+        """Give why each version that is not to be trusted is not, newest first."""
+        return (str(found) for found in self._each() if isinstance(found, StoreError))
+
+    def _each(self) -> Iterator[Version | StoreError]:
         manifests = self._manifests()
         for number in reversed(self.numbers()):
             try:
-                version = self._read(number, manifests.get(number))
-            except StoreError:
-                continue
-            yield version
+                yield self._read(number, manifests.get(number))
+            except StoreError as error:
+                yield error
 
     def manifest(self, number: int) -> str:
         """Give the sha256 of a version's record."""
