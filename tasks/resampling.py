@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 RESAMPLES = 10_000
 MOST_UNITS = 20_000
 _BATCHES = 40
+_DRAWN_AT_ONCE = 60_000  # what a core's own cache holds
 
 
 class Resampling:
@@ -92,13 +93,12 @@ class Resampling:
 def _fill(found: Floats, seed: np.random.SeedSequence, by_unit: Floats) -> None:
     """Sum the units with the counts of as many resamples as there are rows to fill."""
     random, units = np.random.default_rng(seed), len(by_unit)
-    at_once = max(1, min(len(found), 500_000 // max(units, 1)))  # what a core's own cache holds
-    counts = np.empty((at_once, units))
+    at_once = max(1, min(len(found), _DRAWN_AT_ONCE // max(units, 1)))
     for start in range(0, len(found), at_once):
         rows = found[start : start + at_once]
-        for place in range(len(rows)):
-            counts[place] = np.bincount(random.integers(units, size=units), minlength=units)
-        np.matmul(counts[: len(rows)], by_unit, out=rows)
+        drawn = random.integers(units, size=(len(rows), units)) + units * np.arange(len(rows))[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+        np.matmul(counts.astype("float64"), by_unit, out=rows)
 
 
 def _pooled(ranks: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
