@@ -1,7 +1,6 @@
 """The commands by which a person decides: what is in production, what may get there, and what is kept.
 
-Each writes who, when and why into the history of decisions. `rollback` must be quick, so it imports nothing that it
-does not need.
+Each writes who, when and why into the history of decisions. `rollback` must be quick, so it imports only what it needs.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Registry:
             return self._versions.register(draft, lease)
 
     def check_files(self, version: Version) -> None:
-        """Check that all files of a version's model are there and unchanged."""
+        """Check that all files that a version is used with are there and unchanged."""
         self._versions.check_files(version)
 
     def check_kept(self, version: Version) -> None:

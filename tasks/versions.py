@@ -139,7 +139,10 @@ class Versions:
         return tuple(number for number in numbers if not self.hold((number,), model))
 
     def check_files(self, version: Version) -> None:
-        """Check that all files of a version's model are there and unchanged.
+        """Check that all files that a version is used with are there and unchanged.
+
+        These are the model's, and the test rows and predictions that it must repeat. The rows that it was trained on
+        are checked where they are read: there may be a great many.
 
         Raises
         ------
@@ -147,7 +150,7 @@ class Versions:
             One is not; the sentence names it.
         """
         self.check_kept(version)
-        for file in version.model.files.values():
+        for file in (*version.model.files.values(), version.test.file, version.scores.predictions.file):
             self.store.path(file)
 
     def check_kept(self, version: Version) -> None:
