@@ -57,7 +57,8 @@ def declaration(kind: str, project: Path, candidate: Candidate, gate: str, blind
         path = project / "data" / "houses.csv"
         head = f'task = "regression"\ntarget = "price"\n\n[source]\nkind = "files"\npath = "{path}"\n'
     tried = f'[[candidates]]\nname = "tried"\nestimator = "{candidate[0]}"\nparameters = {{ {candidate[1]} }}\n'
-    return f"seed = {seed}\n{head}\n{BLIND[kind] if blind else ''}\n{tried}\n[cross_validation]\nfolds = 2\n[gate]\n{gate}"
+    seen = BLIND[kind] if blind else ""
+    return f"seed = {seed}\n{head}\n{seen}\n{tried}\n[cross_validation]\nfolds = 2\n[gate]\n{gate}"
 
 
 @pytest.fixture(params=["generated", "housing"])
