@@ -6,20 +6,16 @@ was refused. With ``--json`` exactly one object is printed on stdout, and the st
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from tasks.registry import Registry
+from flows import registry_commands
+from flows.command_line import DEFAULTS, Options, own_output, print_json, print_line, registry_of, say, screen
 
 
 def _version() -> str:
@@ -38,32 +34,6 @@ app = App(
 )
 
 
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Options:
-    """What every command takes.
-
-    Parameters
-    ----------
-    json
-        Print one JSON object on stdout.
-    store
-        Where artifacts and versions are kept (default: data/store of the project).
-    project
-        The folder in which data/ and expectations/ stand.
-    """
-
-    json: Annotated[bool, Parameter(negative=())] = False
-    store: str | None = None
-    project: Path = Path()
-
-    @property
-    def store_url(self) -> str:
-        """The address of the store."""
-        return self.store or str(self.project / "data" / "store")
-
-
-DEFAULTS = Options()
 REFUSED = 3
 
 ENVIRONMENT = {
@@ -158,8 +128,8 @@ def new(
 
     draft, files = new_problem(name, data, target, task, options.project)
     if options.json:
-        return _print_json(draft_view(draft, files))
-    show_draft(_console(), draft, files)
+        return print_json(draft_view(draft, files))
+    show_draft(screen(), draft, files)
     return 0
 
 
@@ -174,12 +144,12 @@ def problems(*, options: Options = DEFAULTS) -> int:
     declared = [load_problem(name, options.project) for name in problem_names(options.project)]
     if options.json:
         rows = [{"problem": p.name, "task": p.task, "target": p.target, "description": p.description} for p in declared]
-        return _print_json({"problems": rows})
+        return print_json({"problems": rows})
     table = Table("problem", "task", "target", "schedule", "description")
     for p in declared:
         schedule = f"{p.schedule.cron} {p.schedule.timezone}" if p.schedule else "none"
         add_plain(table, p.name, p.task, p.target, schedule, p.description)
-    _console().print(table if declared else f"No problem is declared in {options.project.absolute() / 'data'}.")
+    screen().print(table if declared else f"No problem is declared in {options.project.absolute() / 'data'}.")
     return 0
 
 
@@ -189,19 +159,21 @@ def status(problem: str | None = None, *, options: Options = DEFAULTS) -> int:
     from rich.table import Table
 
     from flows.terminal import add_plain
-    from flows.views import minute, status_view
+    from flows.views import minute, notes, status_view
     from tasks.problem import problem_names
 
     names = [problem] if problem else problem_names(options.project)
-    rows = [status_view(_registry(name, options)) for name in names]
+    rows = [status_view(registry_of(name, options)) for name in names]
     if options.json:
-        return _print_json(rows[0] if problem else {"problems": rows})
+        return print_json(rows[0] if problem else {"problems": rows})
     table = Table("problem", "in production", "test metric", "since", "versions", "last run")
     for row in rows:
         champion = f"version {row['champion']} ({row['candidate']})" if row["champion"] else "nothing yet"
         last = f"{row['last_run']['outcome']}, {minute(row['last_run']['started'])}" if row["last_run"] else "none"
         add_plain(table, row["problem"], champion, row["measured"], minute(row["since"]), str(row["versions"]), last)
-    _console().print(table)
+    screen().print(table)
+    for sentence in (sentence for row in rows for sentence in notes(row)):
+        print_line(sentence)
     return 0
 
 
@@ -213,18 +185,21 @@ def versions(problem: str, *, options: Options = DEFAULTS) -> int:
     from flows.terminal import add_plain
     from flows.views import brief, minute
 
-    registry = _registry(problem, options)
-    decision, found = registry.decision(), registry.versions()[::-1]
-    champion = decision.champion if decision else None
+    registry = registry_of(problem, options)
+    decision, found = registry.decision(), registry.readable()
+    champion, refused = decision.champion if decision else None, registry.refused()
     if options.json:
-        return _print_json({"problem": problem, "champion": champion, "versions": [brief(v) for v in found]})
+        rows = [brief(version) for version in found]
+        return print_json({"problem": problem, "champion": champion, "versions": rows, "refused": refused})
     table = Table("version", "candidate", "test metric", "verdict", "created")
     for version in found:
         mark = " ← production" if version.number == champion else ""
         verdict = "promote" if version.verdict.promote else f"held: {version.verdict.cause}"
         row = brief(version)
         add_plain(table, f"{version.number}{mark}", row["candidate"], row["measured"], verdict, minute(row["created"]))
-    _console().print(table if found else f"{problem} has no versions yet: salamander train {problem}")
+    screen().print(table if found or refused else f"{problem} has no versions yet: salamander train {problem}")
+    for sentence in refused:
+        print_line(sentence, style="red")
     return 0
 
 
@@ -236,10 +211,10 @@ def data(problem: str, *, options: Options = DEFAULTS) -> int:
     from flows.terminal import add_plain
     from flows.views import minute, snapshots_view
 
-    registry = _registry(problem, options)
+    registry = registry_of(problem, options)
     rows = snapshots_view(registry)
     if options.json:
-        return _print_json({"problem": problem, "snapshots": rows})
+        return print_json({"problem": problem, "snapshots": rows})
     table = Table("snapshot", "fetched", "rows", "added", "changed", "gone", "quarantine", "versions", "origin")
     for row in rows:
         counts = [f"{row[name]:,}" for name in ("rows", "added", "changed", "gone", "quarantine")]
@@ -247,11 +222,11 @@ def data(problem: str, *, options: Options = DEFAULTS) -> int:
         accepted = row["outcome"] == "accepted"
         style = None if accepted else "red"
         add_plain(table, str(row["snapshot"]), minute(row["at"]), *counts, versions, row["origin"], style=style)
-    _console().print(table if rows else f"{problem} has no data yet: salamander validate {problem}")
+    screen().print(table if rows else f"{problem} has no data yet: salamander validate {problem}")
     for row in rows:
         if row["outcome"] == "refused":
             refused = f"Snapshot {row['snapshot']} was refused: {row['sentence']}"
-            _console().print(refused, markup=False, highlight=False, soft_wrap=True)
+            print_line(refused)
     return 0
 
 
@@ -275,25 +250,25 @@ def quarantine(
     from tasks.snapshots import Snapshots
     from tasks.suites import find_suite
 
-    store = _registry(problem, options).store
+    store = registry_of(problem, options).store
     aside = Snapshots(store).quarantine()
     if aside is None and (release or out):
         raise ProblemError(f"No row of {problem} is in quarantine, so there is nothing to release or to write out.")
     if aside is None:
-        return _say({"rows": []}, f"No row of {problem} is in quarantine.", options)
+        return say({"rows": []}, f"No row of {problem} is in quarantine.", options)
     if release:
-        with _own_output(options):
+        with own_output(options):
             kept = keep_corrections(store, release, aside, find_suite(problem, options.project))
         text = f"{kept.rows.rows:,} corrected rows stand in for bad ones from the next run on."
-        return _say(kept.model_dump(mode="json"), text, options)
+        return say(kept.model_dump(mode="json"), text, options)
     if out:
         export(store, aside, out)
         text = f"{aside.rows:,} rows are in {out}. Correct them and give them back with --release {out}."
-        return _say({"rows": aside.rows, "out": str(out)}, text, options)
+        return say({"rows": aside.rows, "out": str(out)}, text, options)
     frame = quarantined(store, aside)
     if options.json:
-        return _print_json({"rows": json.loads(frame.to_json(orient="records", date_format="iso"))})
-    _console().print(quarantine_table(frame))
+        return print_json({"rows": json.loads(frame.to_json(orient="records", date_format="iso"))})
+    screen().print(quarantine_table(frame))
     return 0
 
 
@@ -319,10 +294,10 @@ def show(problem: str, version: int, *, options: Options = DEFAULTS) -> int:
     from flows.terminal import leaderboard_table, show_verdict
     from flows.views import minute
 
-    found = _registry(problem, options).version(version)
+    found = registry_of(problem, options).version(version)
     if options.json:
-        return _print_json(found.model_dump(mode="json"))
-    console = _console()
+        return print_json(found.model_dump(mode="json"))
+    console = screen()
     console.print(f"[bold]{problem} version {version}[/] of {minute(found.created.isoformat())}", highlight=False)
     console.print(leaderboard_table(found.model.leaderboard))
     show_verdict(console, found)
@@ -342,32 +317,16 @@ def explain(problem: str, version: int, *, options: Options = DEFAULTS) -> int:
     from flows.explanations import explained
     from flows.terminal import show_verdict
 
-    found, verdict = explained(_registry(problem, options), version)
+    found, verdict = explained(registry_of(problem, options), version)
     if options.json:
-        return _print_json({"problem": problem, "version": version, "verdict": verdict.model_dump(mode="json")})
-    show_verdict(_console(), found)
-    _console().print("Computed again from the stored predictions: every figure is the same.", style="green")
+        return print_json({"problem": problem, "version": version, "verdict": verdict.model_dump(mode="json")})
+    show_verdict(screen(), found)
+    screen().print("Computed again from the stored predictions: every figure is the same.", style="green")
     return 0
 
 
-@app.command
-def rollback(problem: str, *, to: int | None = None, options: Options = DEFAULTS) -> int:
-    """Put the version before, or another that was in production once, back into production.
-
-    Parameters
-    ----------
-    to
-        The version's number (default: the one that the present one replaced).
-    """
-    registry = _registry(problem, options)
-    moved = registry.rollback(to)
-    registry.project()
-    if options.json:
-        return _print_json(moved.model_dump(mode="json"))
-    _console().print(
-        f"Version {moved.version} of {problem} is in production again, in place of version {moved.previous}."
-    )
-    return 0
+for command in registry_commands.COMMANDS:
+    app.command(command)
 
 
 @app.command
@@ -377,8 +336,8 @@ def up(*, options: Options = DEFAULTS) -> int:
 
     found = bring_up(options.project, options.store)
     if options.json:
-        return _print_json(found)
-    console = _console()
+        return print_json(found)
+    console = screen()
     console.print(f"Prefect UI: {found['ui']}", highlight=False)
     console.print(f"Deployed: {', '.join(found['deployments'])}", highlight=False)
     console.print(f"To use it from Prefect's own commands: export PREFECT_API_URL={found['api']}", soft_wrap=True)
@@ -393,10 +352,8 @@ def down(*, options: Options = DEFAULTS) -> int:
 
     stopped = [name for name in ("worker", "server") if stop(name)]
     if options.json:
-        return _print_json({"stopped": stopped})
-    _console().print(
-        f"Stopped: {', '.join(stopped)}." if stopped else "Nothing to stop: nothing was started from here."
-    )
+        return print_json({"stopped": stopped})
+    screen().print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing to stop: nothing was started from here.")
     return 0
 
 
@@ -429,20 +386,13 @@ def run(arguments: list[str]) -> int:
         return _mistake("Interrupted. Finished steps are kept; the same command goes on from there.", arguments, 130)
 
 
-def _say(answer: dict[str, Any], text: str, options: Options) -> int:
-    if options.json:
-        return _print_json(answer)
-    _console().print(text, markup=False, highlight=False, soft_wrap=True)
-    return 0
-
-
 def _mistake(sentence: str, arguments: list[str], exit_code: int) -> int:
     if "--json" in arguments:
-        _print_json(
+        print_json(
             {"outcome": "refused" if exit_code == REFUSED else "failed", "sentence": sentence, "exit_code": exit_code}
         )
     else:
-        _console(stderr=True).print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
+        print_line(sentence, style="red", stderr=True)
     return exit_code
 
 
@@ -450,36 +400,8 @@ def _run(flow: str, problem: str, options: Options, **parameters: Any) -> int:
     from flows.runs import run_flow
     from flows.views import run_view
 
-    with _own_output(options):
-        run, version = run_flow(flow, problem, options, _console(stderr=options.json), **parameters)
+    with own_output(options):
+        run, version = run_flow(flow, problem, options, screen(stderr=options.json), **parameters)
     if options.json:
-        _print_json(run_view(run.model_dump(mode="json"), version))
+        print_json(run_view(run.model_dump(mode="json"), version))
     return run.exit_code
-
-
-def _own_output(options: Options) -> contextlib.AbstractContextManager[Any]:
-    """Keep stdout for the one JSON object: what a suite or a function of the user's prints goes to stderr."""
-    return contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext()
-
-
-def _registry(problem: str, options: Options) -> Registry:
-    from tasks.problem import load_problem
-    from tasks.registry import Registry
-    from tasks.store import Store
-
-    store = Store.at(options.store_url, problem)
-    if not store.folder.is_dir():  # what is in production can be seen and moved even where the declaration is broken
-        load_problem(problem, options.project)
-    return Registry(store)
-
-
-def _console(*, stderr: bool = False) -> Console:
-    from rich.console import Console
-
-    wide = None if (sys.stderr if stderr else sys.stdout).isatty() or "COLUMNS" in os.environ else 120
-    return Console(stderr=stderr, width=wide)
-
-
-def _print_json(value: dict[str, Any]) -> int:
-    print(json.dumps(value, ensure_ascii=False))  # noqa: T201
-    return 0

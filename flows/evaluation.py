@@ -39,7 +39,9 @@ def evaluation(
     """
 
     def work(declared: Problem, _suite: Suite, place: Store) -> End:
-        judged = Registry(place).version(version)
+        registry = Registry(place)
+        judged = registry.version(version)
+        registry.check_kept(judged)
         entry = Snapshots(place).entry(snapshot) if snapshot is not None else Snapshots(place).newest()
         sides = divided(declared, entry.rows, place)
         scores = resumable(place, evaluate)(

@@ -25,6 +25,7 @@ def explained(registry: Registry, number: int) -> tuple[Version, Verdict]:
             f"Version {number} of {registry.store.problem} was judged by an older Salamander, which did not keep the "
             f"evidence; salamander show {registry.store.problem} {number} gives its verdict as it was."
         )
+    registry.check_kept(version)
     contest = read_contest(version.scores, registry.store)
     scores = version.scores.model_copy(update=contest.intervals(version.scores.confidence))
     verdict = judge(contest, scores, version.measurements, version.look, version.gate, newer=version.newer)

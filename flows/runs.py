@@ -15,7 +15,7 @@ from tasks.store import Store
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from flows.cli import Options
+    from flows.command_line import Options
 
 
 def run_flow(

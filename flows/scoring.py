@@ -66,10 +66,13 @@ def in_use(registry: Registry, number: int | None) -> Version:
     ------
     ProblemError
         There is no such version, or nothing is in production.
+    StoreError
+        Its files were collected.
     """
     found = registry.champion() if number is None else registry.version(number)
     if found is None:
         raise ProblemError(
             f"{registry.store.problem} has no version in production: salamander train {registry.store.problem}"
         )
+    registry.check_kept(found)
     return found

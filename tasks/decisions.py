@@ -11,13 +11,17 @@ and numbering goes on behind them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
 
 from tasks.errors import StoreError
-from tasks.leases import DECISIONS, Leases
-from tasks.records import Decision, Deployment
+from tasks.leases import DECISIONS, Leases, user
+from tasks.records import Decision, DecisionKind, Deployment
 from tasks.store import Store, numbered
 
 OLD = "deployments"
+FIRST = Decision(number=0, kind="unfrozen", reason="Nothing was decided yet.", by="", at=datetime.fromtimestamp(0, UTC))
+"""What is in force before the first decision: it is never stored."""
 
 
 class Decisions:
@@ -55,10 +59,10 @@ class Decisions:
             yield self.store.record(numbered(DECISIONS, number), Decision)
         yield from reversed(self._old(old))
 
-    def append(self, make: Callable[[int, Decision | None], Decision]) -> Decision:
+    def append(self, make: Callable[[int, Decision], Decision]) -> Decision:
         """Write the decision that is made of its number and the one in force before; see `Store.append`."""
         old = max(self.store.numbers(OLD), default=0)
-        return self.store.append(DECISIONS, lambda number: make(number, self.newest()), after=old)
+        return self.store.append(DECISIONS, lambda number: make(number, self.newest() or FIRST), after=old)
 
     def _old(self, numbers: list[int]) -> list[Decision]:
         """Read deployments as decisions. They did not tell of an anchor: it is taken to be the champion then."""
@@ -67,6 +71,15 @@ class Decisions:
             deployment = self.store.record(numbered(OLD, number), Deployment)
             read.append(_decided(deployment, read))
         return read
+
+
+def following(
+    number: int, state: Decision, kind: DecisionKind, reason: str, by: str | None, **changes: Any
+) -> Decision:
+    """Give a decision of now: what was in force before it, with these changes."""
+    kept = state.model_dump(include={"champion", "previous", "anchor", "blocked", "frozen"})
+    made = {"number": number, "kind": kind, "reason": reason, "by": by or user(), "at": datetime.now(UTC)}
+    return Decision.model_validate({**kept, **made, **changes})
 
 
 def _decided(deployment: Deployment, before: list[Decision]) -> Decision:

@@ -1,7 +1,7 @@
 """The folder that TensorFlow Serving watches: a projection of the champion, laid out anew wherever it differs from it.
 
 It serves the highest number it finds, so that must be the champion's, and none may stand there where the champion is no
-network. Every version in it was in production once.
+network. Every version in it was in production once. A file in it that was changed is laid out anew.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from tasks.records import Version
-from tasks.store import Store
+from tasks.store import Store, digest_of
 
 
 def is_in_line(store: Store, champion: Version | None) -> bool:
-    """Give whether the folder shows the champion, and nothing that would be served in its place."""
-    served = champion.model.served_files if champion else {}
-    there = _folder(store) / str(champion.number if champion else 0)
-    return not _in_its_place(store, champion) and (there.is_dir() or not served)
+    """Give whether the folder shows the champion as it is in the store, and nothing else that would be served."""
+    return not _in_its_place(store, champion) and (champion is None or _is_whole(store, champion))
 
 
 def bring_in_line(store: Store, champion: Version | None) -> None:
@@ -24,7 +22,16 @@ def bring_in_line(store: Store, champion: Version | None) -> None:
     for path in _in_its_place(store, champion):
         store.remove_folder(path)
     if champion and champion.model.served_files:
-        store.project(champion.model.served_files, _folder(store) / str(champion.number))
+        shown = _folder(store) / str(champion.number)
+        if shown.exists() and not _is_whole(store, champion):
+            store.remove_folder(shown)
+        store.project(champion.model.served_files, shown)
+
+
+def _is_whole(store: Store, champion: Version) -> bool:
+    shown = _folder(store) / str(champion.number)
+    files = champion.model.served_files.items()
+    return all((shown / name).is_file() and digest_of(shown / name) == file.sha256 for name, file in files)
 
 
 def _in_its_place(store: Store, champion: Version | None) -> list[Path]:

@@ -7,21 +7,20 @@ Changing it is creating the next decision, under a lock, and only if its conditi
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any, Literal
 
-from tasks.decisions import Decisions
+from tasks.decisions import FIRST, Decisions, following
 from tasks.errors import ProblemError, StoreError
-from tasks.leases import Leases, user
+from tasks.leases import Leases
 from tasks.projection import bring_in_line, is_in_line
 from tasks.records import Cause, Decision, DecisionKind, Model, Version
+from tasks.settled import held_for, is_settled, waiting
 from tasks.store import Store
-from tasks.versions import Versions, same_content
+from tasks.versions import Versions
+from tasks.way_back import champion_of, version_before, version_named, when_champion
 
-Make = Callable[[int, Decision | None], Decision]
-SETTLED: tuple[Cause | None, ...] = ("worse", "equivalent", "cannot tell", "rule broken")
-"""What a version is held for until there is something new: other data, another declaration, code or champion."""
+Make = Callable[[int, Decision], Decision]
 
 
 class _Hindered(Exception):  # noqa: N818 - nothing went wrong
@@ -30,7 +29,13 @@ class _Hindered(Exception):  # noqa: N818 - nothing went wrong
 
 
 class Registry:
-    """The versions and decisions of one problem."""
+    """The versions and decisions of one problem.
+
+    Parameters
+    ----------
+    timeout_seconds : float
+        How long a change waits for the lock.
+    """
 
     def __init__(self, store: Store, *, timeout_seconds: float = 30.0) -> None:
         self.store = store
@@ -42,7 +47,21 @@ class Registry:
 
     def versions(self) -> list[Version]:
         """Give all versions, oldest first."""
-        return [self.version(number) for number in self._versions.numbers()]
+        return self._versions.all()
+
+    def readable(self) -> list[Version]:
+        """Give all versions but those that are not to be trusted, newest first."""
+        return [*self._versions.readable()]
+
+    def refused(self) -> list[str]:
+        """Give why each version that is not to be trusted is not, newest first."""
+        return [*self._versions.refused()]
+
+    def waiting(self) -> list[Version]:
+        """Give the versions that wait for a person, oldest first."""
+        history = self.history()
+        asked = sorted({each.version for each in history if each.version and each.cause == "awaiting approval"})
+        return [version for version in map(self.version, asked) if waiting(version, history)]
 
     def version(self, number: int) -> Version:
         """Give one version."""
@@ -54,7 +73,7 @@ class Registry:
             return self._versions.register(draft, lease)
 
     def check_files(self, version: Version) -> None:
-        """Check that all files of a version's model are there and unchanged."""
+        """Check that all files that a version is used with are there and unchanged."""
         self._versions.check_files(version)
 
     def check_kept(self, version: Version) -> None:
@@ -91,39 +110,17 @@ class Registry:
     def is_blocked(self, model: Model) -> bool:
         """Give whether a model's content is that of a blocked version."""
         decision = self.decision()
-        return decision is not None and self._is_among(decision.blocked, model)
+        return decision is not None and self._versions.hold(decision.blocked, model)
 
     def held_for(self, version: Version) -> Cause | None:
-        """Give what a version is held for: by the newest decision on it, or by its verdict where there is none."""
-        on_it = {"promoted", "adopted", "rolled back", "held", "rejected"}
-        for decision in self._decisions.newest_first():
-            if decision.version == version.number and decision.kind in on_it:
-                return decision.cause if decision.kind in {"held", "rejected"} else None
-        return version.verdict.cause
+        """Give what a version is held for, or None; see `tasks.settled`."""
+        return held_for(version, self.history())
 
     def settled(self, key: str) -> Version | None:
-        """Give the version that a finished run of the same key made, where judging it again could change nothing.
-
-        That is one that is blocked, was rejected, or was in production (unless somebody unblocked it since); that is
-        frozen while all is; or that was held against the present champion for what stays so. It is not settled where
-        the champion could not be read or was replaced meanwhile, nobody answered, or the run was asked not to deploy.
-        """
+        """Give the version that a finished run of the same key made, where judging it again could change nothing."""
         history = self.history()
         same_key = (version for version in self._versions.readable() if version.key == key)
-        return next((version for version in same_key if self._is_final(version, history)), None)
-
-    def _is_final(self, version: Version, history: list[Decision]) -> bool:
-        state = history[-1] if history else None
-        champion = state.champion if state else None
-        if champion == version.number or (state and self._is_among(state.blocked, version.model)):
-            return True
-        if any(decision.champion == version.number for decision in history):
-            on_it = (each.kind for each in reversed(history) if each.version == version.number)
-            return next((kind for kind in on_it if kind != "collected"), None) != "unblocked"
-        cause = self.held_for(version)
-        if cause == "rejected" or (cause == "frozen" and state and state.frozen):
-            return True
-        return cause in SETTLED and version.scores.champion_version == champion
+        return next((v for v in same_key if is_settled(v, history, blocked=self.is_blocked(v.model))), None)
 
     # Decisions.
 
@@ -149,16 +146,19 @@ class Registry:
             changed, where it is blocked, all is frozen, or the champion is not the one that it was judged against.
         """
 
-        def make(number: int, state: Decision | None) -> Decision:
-            champion, anchor = (state.champion, state.anchor) if state else (None, None)
-            if champion == version.number:
+        def make(number: int, state: Decision) -> Decision:
+            if state.champion == version.number:
                 return self._put_there(version.number)
             if cause := self._hindrance(version, judged_against, state):
                 raise _Hindered(cause)
-            if champion is None or kind == "adopted" or overridden or version.verdict.standing == "better":
-                anchor = version.number
-            changes = {"champion": version.number, "previous": champion, "anchor": anchor, "cause": overridden}
-            return self._next(number, state, kind, reason or version.verdict.reason, by, version, **changes)
+            new_anchor = state.champion is None or kind == "adopted" or overridden
+            pointers = {
+                "champion": version.number,
+                "previous": state.champion,
+                "anchor": version.number if new_anchor or version.verdict.standing == "better" else state.anchor,
+            }
+            why = reason or version.verdict.reason
+            return self._on(version, number, state, kind, why, by, cause=overridden, **pointers)
 
         try:
             return self._decide(f"promote version {version.number}", make)
@@ -168,11 +168,11 @@ class Registry:
     def hold(self, version: Version, cause: Cause, reason: str, by: str | None = None) -> Decision:
         """Write down that a version is held; where just that was decided last, the decision is given back."""
 
-        def make(number: int, state: Decision | None) -> Decision:
+        def make(number: int, state: Decision) -> Decision:
             asked = ("held", version.number, cause, reason)
-            if state and (state.kind, state.version, state.cause, state.reason) == asked:
+            if (state.kind, state.version, state.cause, state.reason) == asked:
                 return state
-            return self._next(number, state, "held", reason, by, version, cause=cause)
+            return self._on(version, number, state, "held", reason, by, cause=cause)
 
         return self._decide(f"hold version {version.number}", make)
 
@@ -185,9 +185,9 @@ class Registry:
             It is there already.
         """
 
-        def make(number: int, state: Decision | None) -> Decision:
+        def make(number: int, state: Decision) -> Decision:
             self._check_not_champion(version, state, "rejected")
-            return self._next(number, state, "rejected", reason, by, version, cause="rejected")
+            return self._on(version, number, state, "rejected", reason, by, cause="rejected")
 
         return self._decide(f"reject version {version.number}", make)
 
@@ -205,31 +205,22 @@ class Registry:
             A file of that version is missing or altered, or somebody moved the pointer at the same moment.
         """
         history = self.history()
-        left = history[-1].champion if history else None
-        if left is None:
-            raise ProblemError(f"{self.store.problem} has no version in production, so there is nothing to roll back.")
-        target = self.version(self._way_back(history, left) if to is None else self._once_there(history, left, to))
+        left = champion_of(self.store.problem, history)
+        named = None if to is None else version_named(self.store.problem, history, to)
+        target = self.version(named or self._before(history, left))
         self.check_files(target)
-        then = next(decision for decision in reversed(history) if decision.champion == target.number)
+        then = when_champion(history, target.number)
 
-        def make(number: int, state: Decision | None) -> Decision:
-            if state is None or state.champion != left:
+        def make(number: int, state: Decision) -> Decision:
+            if state.champion != left:
                 raise StoreError(
                     f"The champion of {self.store.problem} was changed by another run just now; look and try again."
                 )
-            blocked = state.blocked if self._is_among(state.blocked, target.model) else (*state.blocked, left)
-            return self._next(
-                number,
-                state,
-                "rolled back",
-                reason or f"Rolled back from version {left}.",
-                by,
-                target,
-                champion=target.number,
-                previous=then.previous,
-                anchor=then.anchor,
-                blocked=self._without(blocked, target.model),
-            )
+            blocked = state.blocked if self._versions.hold(state.blocked, target.model) else (*state.blocked, left)
+            pointers = {"champion": target.number, "previous": then.previous, "anchor": then.anchor}
+            why = reason or f"Rolled back from version {left}."
+            left_over = self._versions.without(blocked, target.model)
+            return self._on(target, number, state, "rolled back", why, by, blocked=left_over, **pointers)
 
         return self._decide(f"roll back to version {target.number}", make)
 
@@ -242,12 +233,11 @@ class Registry:
             It is in production, or blocked already.
         """
 
-        def make(number: int, state: Decision | None) -> Decision:
+        def make(number: int, state: Decision) -> Decision:
             self._check_not_champion(version, state, "blocked")
-            blocked = state.blocked if state else ()
-            if self._is_among(blocked, version.model):
+            if self._versions.hold(state.blocked, version.model):
                 raise ProblemError(f"Version {version.number} of {self.store.problem} is blocked already.")
-            return self._next(number, state, "blocked", reason, by, version, blocked=(*blocked, version.number))
+            return self._on(version, number, state, "blocked", reason, by, blocked=(*state.blocked, version.number))
 
         return self._decide(f"block version {version.number}", make)
 
@@ -260,15 +250,14 @@ class Registry:
             It is not blocked.
         """
 
-        def make(number: int, state: Decision | None) -> Decision:
-            blocked = state.blocked if state else ()
-            left = self._without(blocked, version.model)
-            if left == blocked:
+        def make(number: int, state: Decision) -> Decision:
+            left_over = self._versions.without(state.blocked, version.model)
+            if left_over == state.blocked:
                 raise ProblemError(
                     f"Version {version.number} of {self.store.problem} is not blocked; blocked are: "
-                    f"{', '.join(map(str, blocked)) or 'none'}."
+                    f"{', '.join(map(str, state.blocked)) or 'none'}."
                 )
-            return self._next(number, state, "unblocked", reason, by, version, blocked=left)
+            return self._on(version, number, state, "unblocked", reason, by, blocked=left_over)
 
         return self._decide(f"unblock version {version.number}", make)
 
@@ -281,84 +270,12 @@ class Registry:
         return self._freeze("unfrozen", reason, by)
 
     def _freeze(self, kind: Literal["frozen", "unfrozen"], reason: str, by: str | None) -> Decision:
-        def make(number: int, state: Decision | None) -> Decision:
-            if (state is not None and state.frozen) == (kind == "frozen"):
+        def make(number: int, state: Decision) -> Decision:
+            if state.frozen == (kind == "frozen"):
                 raise ProblemError(f"{self.store.problem} is {kind} already.")
-            return self._next(number, state, kind, reason, by, frozen=kind == "frozen")
+            return following(number, state, kind, reason, by, frozen=kind == "frozen")
 
         return self._decide(f"have it {kind}", make)
-
-    def _decide(self, work: str, make: Make) -> Decision:
-        with self._leases.held(work):
-            return self._decisions.append(make)
-
-    def _next(
-        self,
-        number: int,
-        state: Decision | None,
-        kind: DecisionKind,
-        reason: str,
-        by: str | None,
-        version: Version | None = None,
-        **changes: Any,
-    ) -> Decision:
-        """Give a decision: what was in force before it, with these changes."""
-        kept = state.model_dump(include={"champion", "previous", "anchor", "blocked", "frozen"}) if state else {}
-        if version:
-            changes |= {"version": version.number, "manifest": self._versions.manifest(version.number)}
-        made = {"number": number, "kind": kind, "reason": reason, "by": by or user(), "at": datetime.now(UTC)}
-        return Decision.model_validate({**kept, **made, **changes})
-
-    def _hindrance(self, version: Version, judged_against: int | None, state: Decision | None) -> Cause | None:
-        if state and self._is_among(state.blocked, version.model):
-            return "blocked"
-        if state and state.frozen:
-            return "frozen"
-        return "champion changed" if (state.champion if state else None) != judged_against else None
-
-    def _put_there(self, number: int) -> Decision:
-        """Give the decision that put the champion where it is."""
-        return [*takewhile(lambda decision: decision.champion == number, self._decisions.newest_first())][-1]
-
-    def _is_among(self, numbers: tuple[int, ...], model: Model) -> bool:
-        return any(same_content(self._versions.version(number, signed=False).model, model) for number in numbers)
-
-    def _without(self, numbers: tuple[int, ...], model: Model) -> tuple[int, ...]:
-        return tuple(number for number in numbers if not self._is_among((number,), model))
-
-    def _way_back(self, history: list[Decision], left: int) -> int:
-        """Give the newest version before the champion whose content is not blocked, nor the champion's."""
-        bad, seen, found = (*history[-1].blocked, left), {left}, history[-1].previous
-        while found and found not in seen and self._is_among(bad, self._versions.version(found, signed=False).model):
-            seen.add(found)
-            found = next(decision.previous for decision in reversed(history) if decision.champion == found)
-        if found and found not in seen:
-            return found
-        if seen == {left}:
-            raise ProblemError(
-                f"{self.store.problem} version {left} was the first in production: there is none before."
-            )
-        raise ProblemError(
-            f"{self.store.problem} has no version before version {left} that is not blocked; name one with --to."
-        )
-
-    def _once_there(self, history: list[Decision], left: int, to: int) -> int:
-        allowed = sorted({decision.champion for decision in history if decision.champion} - {left})
-        if to not in allowed:
-            raise ProblemError(
-                f"{self.store.problem} cannot go back to version {to}: allowed are versions that were in production "
-                f"before and are not now: {', '.join(map(str, allowed)) or 'none'}."
-            )
-        return to
-
-    def _check_not_champion(self, version: Version, state: Decision | None, what: str) -> None:
-        if state and state.champion == version.number:
-            raise ProblemError(
-                f"Version {version.number} of {self.store.problem} is in production, so it cannot be {what}: "
-                f"salamander rollback {self.store.problem} takes it away and blocks it."
-            )
-
-    # What TensorFlow Serving sees.
 
     def project(self) -> None:
         """Bring the folder that TensorFlow Serving watches in line with the champion.
@@ -368,3 +285,49 @@ class Registry:
         if not is_in_line(self.store, self.champion()):
             with self._leases.held("bring the folder for TensorFlow Serving in line"):
                 bring_in_line(self.store, self.champion())
+
+    def _decide(self, work: str, make: Make) -> Decision:
+        with self._leases.held(work):
+            return self._decisions.append(make)
+
+    def _on(
+        self,
+        version: Version,
+        number: int,
+        state: Decision,
+        kind: DecisionKind,
+        reason: str,
+        by: str | None,
+        **changes: Any,
+    ) -> Decision:
+        """Give a decision on a version, which it names by the sha256 of the version's record."""
+        manifest = self._versions.manifest(version.number)
+        return following(number, state, kind, reason, by, version=version.number, manifest=manifest, **changes)
+
+    def hindrance(self, version: Version, judged_against: int | None) -> Cause | None:
+        """Give what would hinder the promotion of a version now, or None."""
+        return self._hindrance(version, judged_against, self.decision() or FIRST)
+
+    def _hindrance(self, version: Version, judged_against: int | None, state: Decision) -> Cause | None:
+        if self._versions.hold(state.blocked, version.model):
+            return "blocked"
+        if state.frozen:
+            return "frozen"
+        return "champion changed" if state.champion != judged_against else None
+
+    def _put_there(self, number: int) -> Decision:
+        """Give the decision that put the champion where it is."""
+        return [*takewhile(lambda decision: decision.champion == number, self._decisions.newest_first())][-1]
+
+    def _before(self, history: list[Decision], left: int) -> int:
+        bad = (*history[-1].blocked, left)
+        return version_before(
+            self.store.problem, history, lambda number: self._versions.hold(bad, self._versions.model(number))
+        )
+
+    def _check_not_champion(self, version: Version, state: Decision, what: str) -> None:
+        if state.champion == version.number:
+            raise ProblemError(
+                f"Version {version.number} of {self.store.problem} is in production, so it cannot be {what}: "
+                f"salamander rollback {self.store.problem} takes it away and blocks it."
+            )

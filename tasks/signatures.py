@@ -31,9 +31,9 @@ def sign(store: Store, name: str, content: bytes) -> None:
     """
     if key := _signing_key():
         signature = key.sign(content)
-        if not store.create_file(_name(content), signature) and store.read(_name(content)) != signature:
-            (store.folder / _name(content)).unlink()  # another key's, of a run that died before the record was there
-            store.create_file(_name(content), signature)
+        if not store.create_file(name_of(content), signature) and store.read(name_of(content)) != signature:
+            (store.folder / name_of(content)).unlink()  # another key's, of a run that died before the record was there
+            store.create_file(name_of(content), signature)
     try:
         check(store, name, content)
     except StoreError as error:
@@ -55,7 +55,7 @@ def check(store: Store, name: str, content: bytes) -> None:
         return
     from cryptography.exceptions import InvalidSignature
 
-    path, signature = store.folder / name, store.folder / _name(content)
+    path, signature = store.folder / name, store.folder / name_of(content)
     if not signature.is_file():
         raise StoreError(
             f"{path} is not signed as it is now, and {VERIFY_KEY} asks for a signature, so it is not used; restore it "
@@ -70,7 +70,8 @@ def check(store: Store, name: str, content: bytes) -> None:
         ) from error
 
 
-def _name(content: bytes) -> str:
+def name_of(content: bytes) -> str:
+    """Give the name of the signature of a record's bytes."""
     return f"signatures/{hashlib.sha256(content).hexdigest()}.sig"
 
 

@@ -9,6 +9,7 @@ newest accepted one is not accepted, as the rows of the other run would be lost.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -55,6 +56,11 @@ class Snapshots:
             raise ProblemError(
                 f"Snapshot {number} of {self.store.problem} was refused and is kept for inspection only; "
                 f"salamander data {self.store.problem} lists the accepted ones."
+            )
+        if not all((self.store.folder / part.file.path).is_file() for part in found.snapshot.data.parts):
+            raise ProblemError(
+                f"The rows of snapshot {number} of {self.store.problem} are gone from the store, as salamander gc "
+                "removes what retention does not keep; train on the newest, or on another one."
             )
         return found
 
@@ -133,6 +139,11 @@ class Snapshots:
 
     def _entry(self, number: int) -> SnapshotEntry:
         return self.store.record(f"{FOLDER}/{number:06}.json", SnapshotEntry)
+
+
+def docs_folder(store: Store, data: Table) -> Path:
+    """Give the folder of the Data Docs of a snapshot's data: a view for people, made anew by each check."""
+    return store.folder / "docs" / digest(data)[:16]
 
 
 # From a batch to a snapshot.

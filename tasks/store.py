@@ -20,11 +20,12 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from stat import S_ISREG
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tasks.errors import ProblemError, StoreError
 from tasks.records import Artifact, Column, File, Record, Table
-from tasks.seals import number_of, sealed, unsealed
+from tasks.seals import number_of, opened, sealed, unsealed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +36,14 @@ R = TypeVar("R", bound=Record)
 DAY_SECONDS = 86_400
 ROW_GROUP, BATCH = 2**18, 2**17
 POSITION = "position"
+
+
+class Stored(NamedTuple):
+    """A file in the store: its path below the problem's folder, its size in bytes and when it was written or used."""
+
+    path: str
+    size: int
+    time: float
 
 
 class Store:
@@ -285,6 +294,59 @@ class Store:
         """Give the names of the records in a folder, sorted."""
         return sorted(path.relative_to(self.folder).as_posix() for path in (self.folder / folder).glob("*.json"))
 
+    def named_by_records(self, folder: str) -> Iterator[str]:
+        """Give the paths of the files that the records below a folder name, of whatever kind they are.
+
+        Raises
+        ------
+        StoreError
+            One of them is no record, or was changed.
+        """
+        for path in sorted((self.folder / folder).rglob("*.json")):
+            content = self.read(path.relative_to(self.folder).as_posix())
+            try:
+                yield from named_files(json.loads(opened(path, content) or content))
+            except ValueError as error:
+                raise StoreError(f"{path} is not a record; restore it from a backup.") from error
+
+    # What may be removed.
+
+    def folders(self) -> list[str]:
+        """Give the names of the problem's folders."""
+        return sorted(path.name for path in self.folder.glob("*") if path.is_dir())
+
+    def files(self, folder: str) -> Iterator[Stored]:
+        """Give all files below a folder."""
+        for path in sorted((self.folder / folder).rglob("*")):
+            try:
+                stat = path.stat()
+            except FileNotFoundError:  # removed meanwhile
+                continue
+            if S_ISREG(stat.st_mode):
+                yield Stored(path.relative_to(self.folder).as_posix(), stat.st_size, stat.st_mtime)
+
+    def remove(self, path: str, unused_since: float) -> bool:
+        """Remove a file, or a whole folder, unless something of it was written or used after that moment.
+
+        Returns
+        -------
+        bool
+            Whether it was removed.
+        """
+        found = self.folder / path
+        if found.is_dir():
+            if any(each.time > unused_since for each in self.files(path)):
+                return False
+            self.remove_folder(found)
+            return True
+        try:
+            if found.stat().st_mtime > unused_since:
+                return False
+            found.unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
     # Cached results and projections.
 
     def discard_untrusted_result(self, key: str, serializer: dict[str, object]) -> None:
@@ -292,21 +354,22 @@ class Store:
 
         That is one that another serializer wrote (a result names the serializer that reads it, and Prefect would
         believe it, a pickle's included), that is torn, that names a file which is gone, or that tells of a problem:
-        memory that ran out and a champion that could not be read may be there again.
+        memory that ran out and a champion that could not be read may be there again. The times of one that is used and
+        of its files are set to now, so that they are not collected meanwhile.
         """
         path = self.folder / "results" / key
         if not path.is_file():
             return
-        try:
-            stored = json.loads(path.read_bytes())
-            ours = stored["metadata"]["serializer"] == serializer
-            result = json.loads(stored["result"])
-            whole = ours and not _tells_of_a_problem(result)
-            whole = whole and all((self.folder / name).is_file() for name in named_files(result))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            whole = False
-        if not whole:
-            path.unlink()
+        result, serialized_by, names = _result(path)
+        whole = serialized_by == serializer and not _tells_of_a_problem(result)
+        if whole and all(_refreshed(self.folder / name) for name in names):
+            _refreshed(path)
+        else:
+            path.unlink(missing_ok=True)
+
+    def named_by_result(self, path: str) -> set[str]:
+        """Give the paths of the files that a cached result names; a torn one names none."""
+        return set(_result(self.folder / path)[2])
 
     def project(self, files: dict[str, File], target: Path) -> None:
         """Lay kept files out in a folder that appears whole or not at all; a folder that is there already stays."""
@@ -400,6 +463,16 @@ def _refreshed(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _result(path: Path) -> tuple[object, object, list[str]]:
+    """Give a cached result as Prefect lays it out, what wrote it, and the files that it names; nothing where torn."""
+    try:
+        stored = json.loads(path.read_bytes())
+        result = json.loads(stored["result"])
+        return result, stored["metadata"]["serializer"], [*named_files(result)]
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+        return None, None, []
 
 
 def _tells_of_a_problem(result: object) -> bool:

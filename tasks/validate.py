@@ -28,10 +28,10 @@ from tasks.checks import Breach, Checked, check, together, unmet, worst_first
 from tasks.columns import identity_columns
 from tasks.corrections import Replacements, replacements
 from tasks.errors import DataRefused
-from tasks.keys import digest
 from tasks.problem import Quarantine
 from tasks.quarantine import Newest, beyond_budget, failing, kept_positions, positions_of, row_tests, set_aside
 from tasks.records import Artifact, Finding, Snapshot, Table, Validated
+from tasks.snapshots import docs_folder
 from tasks.store import Store
 from tasks.suites import (
     Stage,
@@ -233,8 +233,3 @@ def _say(findings: Sequence[Finding], expectations: int, docs: Path) -> None:
     unmet = len({finding.expectation for finding in findings if finding.severity != "critical"})
     aside = ", the rows that break others are set aside" if len(findings) > unmet else ""
     logger.info("%s of %s expectations met%s.", expectations - unmet, expectations, aside)
-
-
-def docs_folder(store: Store, data: Table) -> Path:
-    """Give the folder of the Data Docs of a snapshot's data: a view for people, made anew by each check."""
-    return store.folder / "docs" / digest(data)[:16]

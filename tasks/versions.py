@@ -32,8 +32,8 @@ class Versions:
         """Give the numbers of all versions, rising."""
         return self.store.numbers(FOLDER)
 
-    def version(self, number: int, *, signed: bool = True) -> Version:
-        """Give one version; if not ``signed``, it is read to be compared and not to be used.
+    def version(self, number: int) -> Version:
+        """Give one version.
 
         Raises
         ------
@@ -47,6 +47,50 @@ class Versions:
             raise ProblemError(
                 f"{self.store.problem} has no version {number}; it has {', '.join(map(str, known)) or 'none yet'}."
             )
+        return self._read(number, manifest)
+
+    def model(self, number: int) -> Model:
+        """Give the model of a version to compare it with another, not to use it: its signature is not asked for."""
+        return self._read(number, self._manifest(number), signed=False).model
+
+    def signature(self, number: int) -> str:
+        """Give the name of the signature of a version, whether there is one or not."""
+        return signatures.name_of(self.store.read(numbered(FOLDER, number)))
+
+    def all(self, *, signed: bool = True) -> list[Version]:
+        """Give all versions, oldest first; where only looked at, their signatures need not be asked for."""
+        manifests = self._manifests()
+        return [self._read(number, manifests.get(number), signed=signed) for number in self.numbers()]
+
+    def readable(self) -> Iterator[Version]:
+        """Give all versions but those that are not to be trusted, newest first; those are named where they are used."""
+        return (found for found in self._each() if isinstance(found, Version))
+
+    def refused(self) -> Iterator[str]:
+        """Give why each version that is not to be trusted is not, newest first."""
+        return (str(found) for found in self._each() if isinstance(found, StoreError))
+
+    def _each(self) -> Iterator[Version | StoreError]:
+        manifests = self._manifests()
+        for number in reversed(self.numbers()):
+            try:
+                yield self._read(number, manifests.get(number))
+            except StoreError as error:
+                yield error
+
+    def manifest(self, number: int) -> str:
+        """Give the sha256 of a version's record."""
+        return hashlib.sha256(self.store.read(numbered(FOLDER, number))).hexdigest()
+
+    def _manifest(self, number: int) -> str | None:
+        """Give the sha256 that the record of a version had when it was decided on, or None."""
+        decided = (each.manifest for each in self.decisions.newest_first() if each.version == number)
+        return next((manifest for manifest in decided if manifest), None)
+
+    def _manifests(self) -> dict[int | None, str]:
+        return {each.version: each.manifest for each in self.decisions.newest_first() if each.manifest}
+
+    def _read(self, number: int, manifest: str | None, *, signed: bool = True) -> Version:
         name = numbered(FOLDER, number)
 
         def check(content: bytes) -> None:
@@ -59,24 +103,6 @@ class Versions:
                 )
 
         return self.store.record(name, Version, check)
-
-    def readable(self) -> Iterator[Version]:
-        """Give all versions but those that are not to be trusted, newest first; those are named where they are used."""
-        for number in reversed(self.numbers()):
-            try:
-                version = self.version(number)
-            except StoreError:
-                continue
-            yield version
-
-    def manifest(self, number: int) -> str:
-        """Give the sha256 of a version's record."""
-        return hashlib.sha256(self.store.read(numbered(FOLDER, number))).hexdigest()
-
-    def _manifest(self, number: int) -> str | None:
-        """Give the sha256 that the record of a version had when it was decided on, or None."""
-        decided = (each.manifest for each in self.decisions.newest_first() if each.version == number)
-        return next((manifest for manifest in decided if manifest), None)
 
     def register(self, draft: Version, lease: Held) -> Version:
         """Give a number to a version and create it; a version of the same content is given back as it is.
@@ -104,8 +130,19 @@ class Versions:
 
         return self.store.append(FOLDER, make)
 
+    def hold(self, numbers: tuple[int, ...], model: Model) -> bool:
+        """Give whether one of these versions has the same content as a model."""
+        return any(same_content(self.model(number), model) for number in numbers)
+
+    def without(self, numbers: tuple[int, ...], model: Model) -> tuple[int, ...]:
+        """Give those of these versions that have another content than a model."""
+        return tuple(number for number in numbers if not self.hold((number,), model))
+
     def check_files(self, version: Version) -> None:
-        """Check that all files of a version's model are there and unchanged.
+        """Check that all files that a version is used with are there and unchanged.
+
+        These are the model's, and the test rows and predictions that it must repeat. The rows that it was trained on
+        are checked where they are read: there may be a great many.
 
         Raises
         ------
@@ -113,7 +150,7 @@ class Versions:
             One is not; the sentence names it.
         """
         self.check_kept(version)
-        for file in version.model.files.values():
+        for file in (*version.model.files.values(), version.test.file, version.scores.predictions.file):
             self.store.path(file)
 
     def check_kept(self, version: Version) -> None:

@@ -45,6 +45,8 @@ def test_every_command_that_reads_prints_tables_and_exactly_one_json_object(
         ("status",): "version 2",
         ("status", "wine"): "version 2",
         ("versions", "wine"): "2 ← production",
+        ("history", "wine"): "promoted",
+        ("gc", "wine"): "wine has no file that is not needed.",
         ("show", "wine", "1"): "LogisticRegression",
     }
     for command, text in expected.items():
@@ -63,7 +65,8 @@ def test_rollback_goes_back_once_and_then_says_why_not(
     trained: Path, said: Callable[..., tuple[int, str, str]]
 ) -> None:
     code, out, _ = said("rollback", "wine")
-    assert (code, out) == (0, "Version 1 of wine is in production again, in place of version 2.\n")
+    sentence = "Version 1 of wine is in production again, in place of version 2. That one is blocked.\n"
+    assert (code, out) == (0, sentence)
     code, out, err = said("rollback", "wine")
     assert (code, out) == (2, "")
     assert err == "wine version 1 was the first in production: there is none before.\n"

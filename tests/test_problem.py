@@ -200,6 +200,15 @@ MISTAKES = {
         MINIMAL + "[gate]\nat_least = 3\n",
         ["gate.at_least does not fit metric = 'rmse'; use gate.at_most"],
     ),
+    "calibration of a regression": (
+        MINIMAL + "[gate]\ncalibration_error_at_most = 0.1\n",
+        ["gate.calibration_error_at_most does not fit task = 'regression'"],
+    ),
+    "range of a classification": (
+        MINIMAL.replace("regression", "classification").replace('"Ridge"', '"GaussianNB"')
+        + "[gate]\noutside_range_at_most = 0.1\n",
+        ["gate.outside_range_at_most does not fit task = 'classification'"],
+    ),
     "behaviour of the target": (
         MINIMAL + '[[gate.behaviours]]\ncolumn = "price"\nadd = 1\nprediction = "same"\n',
         ["gate.behaviours change the target 'price', which no model reads"],

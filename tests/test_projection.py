@@ -2,6 +2,7 @@
 
 import pytest
 
+from tasks.leases import Leases
 from tasks.registry import Registry
 
 
@@ -64,3 +65,28 @@ def test_a_folder_that_is_in_line_takes_no_lock(put, registry, store):
     leases = store.numbers("leases")
     registry.project()
     assert store.numbers("leases") == leases
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"other"), lambda path: path.unlink()])
+def test_a_projected_file_that_was_tampered_with_is_laid_out_anew(put, registry, store, damage):
+    put("net")
+    damage(store.root / "serving" / "houses" / "1" / "saved_model.pb")
+    registry.project()
+    assert served(store) == {1: b"net"}
+
+
+def test_a_rollback_meets_a_folder_that_another_run_brings_in_line(put, registry, store, monkeypatch):
+    """Who waits for the lock looks at the champion again: what was rolled back from meanwhile is not laid out."""
+    put("one")
+    put("two")
+    (store.root / "serving" / "houses" / "2" / "saved_model.pb").unlink()
+    held = Leases.held
+
+    def late(self, work, seconds=60.0):
+        monkeypatch.setattr(Leases, "held", held)
+        Registry(store).rollback()
+        return held(self, work, seconds)
+
+    monkeypatch.setattr(Leases, "held", late)
+    registry.project()
+    assert served(store) == {1: b"one"}

@@ -99,7 +99,7 @@ def test_the_condition_is_checked_anew_where_another_was_faster(registry, promot
                 "previous": 1,
                 "manifest": None,
             }
-            other.append(lambda number, _: state.model_copy(update=rival))
+            other.append(lambda *_: state.model_copy(update=rival))
         else:
             monkeypatch.setattr(Store, "create", overtaken)
         return create(self, name, record)
@@ -330,40 +330,6 @@ def test_settled_is_held_or_deployed(registry, promoted, draft):
     promoted("e")
     assert registry.settled("b") is None  # it was held against another champion than this one
     assert registry.settled("a") == version  # in production once, and replaced: old data that came again
-
-
-@pytest.mark.parametrize(
-    ("cause", "expected"),
-    [
-        ("worse", True),
-        ("equivalent", True),
-        ("cannot tell", True),
-        ("rule broken", True),
-        ("rejected", True),
-        ("awaiting approval", False),
-        ("champion unreadable", False),
-        ("champion changed", False),
-        ("not deployed", False),
-        ("frozen", False),
-        ("blocked", False),
-    ],
-)
-@pytest.mark.parametrize("decided", [True, False])
-def test_only_what_stays_so_is_settled(registry, promoted, draft, cause, expected, decided):
-    """By the decision on it, or where a run died before that (or the store is of schema 1) by its verdict."""
-    promoted("a")
-    version = registry.register(draft("b", promote=False, cause="worse" if decided else cause, judged_against=1))
-    if decided:
-        registry.hold(version, cause, "Because.")
-    assert (registry.settled("b") is not None) == expected
-
-
-def test_what_a_person_rejected_stays_rejected_against_any_champion(registry, promoted, draft):
-    promoted("a")
-    version = registry.register(draft("b", judged_against=1))
-    registry.reject(version, "No.")
-    promoted("c")
-    assert registry.settled("b") == version
 
 
 def test_what_was_frozen_or_blocked_is_judged_anew_after_that(registry, promoted, draft):
