@@ -7,7 +7,7 @@ rows. From then on `models.load`, the fresh process and the gate know no differe
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from tasks.errors import ProblemError
 from tasks.keys import library_versions
 from tasks.models import Prediction, Predictor, load, save
 from tasks.problem import Candidate, TaskKind
-from tasks.records import Artifact, FeatureSet, Model, Split
+from tasks.records import Adopted, Artifact, FeatureSet, Model, Split
 from tasks.reference import agree, sample
 from tasks.sentences import listed
 from tasks.store import Store
@@ -27,13 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TRIED_ROWS = 200
-
-
-class Adopted(NamedTuple):
-    """A model from outside, and what a person should know of it."""
-
-    model: Model
-    notes: tuple[str, ...]
 
 
 def adopt_model(
@@ -77,7 +70,7 @@ def adopt_model(
         raise ProblemError(f"{path} cannot be kept without a pickle: what was written of it predicts something else.")
     unknown = sorted(set(classes.tolist()) - set(model.classes), key=str)
     notes = (f"The model does not know the class {label!r} of {columns.target}." for label in unknown)
-    return Adopted(model, (*read.notes, *notes))
+    return Adopted(model=model, notes=(*read.notes, *notes))
 
 
 def _tried(predictor: Predictor, rows: pd.DataFrame, classes: NDArray[Any], known: Known) -> Prediction:

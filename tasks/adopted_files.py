@@ -53,20 +53,36 @@ class Read(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+def check_file(path: Path, *, trust_pickle: bool) -> None:
+    """Check that there is a file of a kind that may be read.
+
+    Raises
+    ------
+    ProblemError
+        There is none, it is of another kind, or a pickle that the user does not vouch for.
+    """
+    if not path.is_file():
+        raise ProblemError(f"{path} is no file; give the model's own: {listed(f'*{kind}' for kind in KINDS)}.")
+    if path.suffix not in KINDS:
+        raise ProblemError(f"{path} is of a kind that is not read; allowed: {listed(KINDS)}.")
+    if path.suffix in PICKLES and not trust_pickle:
+        raise ProblemError(
+            f"{path} is a pickle: reading it runs whatever program it holds. If you made it yourself, say so with "
+            "--trust-pickle, or write the model with skops.io.dump(model, 'model.skops')."
+        )
+
+
 def read_model(path: Path, *, trust_pickle: bool) -> Read:
     """Give the fitted model that a file holds.
 
     Raises
     ------
     ProblemError
-        There is no such file, it is no model of a kind that is read, or holds what is not on the list: says what.
+        The file is not one that `check_file` allows, no model, or holds what is not on the list: says what.
     """
-    if not path.is_file():
-        raise ProblemError(f"{path} is no file; give the model's own: {listed(f'*{kind}' for kind in KINDS)}.")
+    check_file(path, trust_pickle=trust_pickle)
     if path.suffix in PICKLES:
-        return _read_pickle(path, trust_pickle)
-    if path.suffix not in KINDS:
-        raise ProblemError(f"{path} is of a kind that is not read; allowed: {listed(KINDS)}.")
+        return _read_pickle(path)
     try:
         return Read(_load_keras(path)) if path.suffix == ".keras" else _load_skops(path)
     except ProblemError:
@@ -96,13 +112,8 @@ def _through_the_list(path: Path, content: bytes, beyond: list[str]) -> Read:
         return Read(_best(skops.io.loads(content, trusted=list(TRUSTED))), _versions_told(told))
 
 
-def _read_pickle(path: Path, trusted: bool) -> Read:
-    """Give the model of a pickle, by way of a skops file in memory."""
-    if not trusted:
-        raise ProblemError(
-            f"{path} is a pickle: reading it runs whatever program it holds. If you made it yourself, say so with "
-            "--trust-pickle, or write the model with skops.io.dump(model, 'model.skops')."
-        )
+def _read_pickle(path: Path) -> Read:
+    """Give the model of a pickle that the user vouches for, by way of a skops file in memory."""
     import joblib
     import skops.io
     from sklearn.base import BaseEstimator

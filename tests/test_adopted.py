@@ -72,7 +72,8 @@ def adopt(store, sides, tmp_path):
         else:
             (skops.io.dump if path.suffix == ".skops" else joblib.dump)(model, path)
         target = columns.model_copy(update={"target": "kind"}) if task == "classification" else columns
-        return adopt_model(path, target, sides, sides.train, task, 7, store, trust_pickle=trust_pickle)
+        found = adopt_model(path, target, sides, sides.train, task, 7, store, trust_pickle=trust_pickle)
+        return found.model, found.notes
 
     return adopted
 
@@ -249,7 +250,7 @@ def test_a_network_whose_outputs_do_not_fit_is_refused(adopt, keras):
         ending(3, "softmax")
     )
     assert "gives no probabilities of classes; end a network with softmax or sigmoid" in refused(ending(2))
-    assert ending(2, "softmax")().model.classes == ("hut", "villa")
+    assert ending(2, "softmax")()[0].classes == ("hut", "villa")
 
 
 def test_a_network_whose_inputs_do_not_fit_is_refused(adopt, keras):
