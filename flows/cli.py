@@ -98,9 +98,9 @@ def adopt(
 
     if trained_on and unseen:
         raise ProblemError("--trained-on and --unseen exclude each other: it saw rows of the data, or it saw none.")
-    rows = str(trained_on.absolute()) if trained_on else None
+    rows = str(trained_on.resolve()) if trained_on else None
     asked = {"trained_on": rows, "unseen": unseen, "trust_pickle": trust_pickle}
-    return _run("adoption", problem, options, model=str(model.absolute()), **asked)
+    return _run("adoption", problem, options, model=str(model.resolve()), **asked)
 
 
 @app.command
@@ -338,7 +338,12 @@ def show(problem: str, version: int, *, options: Options = DEFAULTS) -> int:
     show_verdict(console, found)
     parameters = json.dumps(found.model.candidate.parameters, default=list)
     for line in (
-        f"Trained on {found.model.trained_on.rows:,} rows from {found.snapshot.origin}.",
+        f"Trained on {found.model.trained_on.rows:,} rows"
+        + (
+            f" from {found.snapshot.origin}."
+            if found.model.leaderboard
+            else ", as far as is known: it came from outside."
+        ),
         f"{found.model.candidate.estimator} with {parameters}",
         *(f"  {file.sha256[:12]}  {file.size:>12,} bytes  {name}" for name, file in found.model.files.items()),
     ):

@@ -59,12 +59,12 @@ def deploy(
 def _promoted(version: Version, registry: Registry, approval: Answer | None, adopted: Answer | None) -> Cause | None:
     """Put a version into production, and write down who said so; give what hindered it, if something did."""
     said = adopted or approval
-    word = "Adopted" if adopted else "Approved"
+    word, verdict = ("Adopted", "The gate would say: ") if adopted else ("Approved", "")
     moved = registry.promote(
         version,
         version.scores.champion_version,
         kind="adopted" if adopted else "promoted",
-        reason=said and f"{word}: {said.because} {version.verdict.reason}",
+        reason=said and f"{word}: {said.because} {verdict}{version.verdict.reason}",
         by=said.by if said else None,
     )
     return moved if isinstance(moved, str) else None
