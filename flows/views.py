@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.records import Decision, RunRecord, Version
 from tasks.registry import Registry
+from tasks.store import Store
 
 if TYPE_CHECKING:
     from tasks.collect import Waste
@@ -34,9 +35,20 @@ def status_view(registry: Registry) -> dict[str, Any]:
         "frozen": state.frozen if state else False,
         "blocked": list(state.blocked) if state else [],
         "waiting": [version.number for version in registry.waiting()],
+        "looks_left": looks_left(registry.store),
         "versions": len(registry.store.numbers("versions")),
         "last_run": last,
     }
+
+
+def looks_left(store: Store) -> float:
+    """Give the share of the error budget that is left for the test rows of the newest look: 1 before the first."""
+    if not store.numbers("looks"):
+        return 1.0
+    from tasks.looks import Looks
+
+    looks = Looks(store)
+    return looks.left(looks.all()[-1].rows)
 
 
 def notes(status: dict[str, Any]) -> list[str]:
@@ -49,6 +61,11 @@ def notes(status: dict[str, Any]) -> list[str]:
         f"reject {problem} {number}."
         for number in status["waiting"]
     )
+    if status["looks_left"] < 1:
+        found.append(
+            f"The newest test rows of {problem} have {status['looks_left']:.0%} of their error budget left; rows that "
+            "no decision has used bring more."
+        )
     if status["blocked"]:
         blocked = ", ".join(map(str, status["blocked"]))
         found.append(f"Blocked for {problem}: version {blocked}. salamander history {problem} says why.")

@@ -6,19 +6,28 @@ What harm and its bounds are stands in `tasks.harm` and `tasks.bounds`, how slic
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from tasks.bounds import estimated
+from tasks.bounds import Estimate
 from tasks.errors import DataRefused
-from tasks.harm import FEWEST_UNITS, Values, harm, hidden, resolved, rows_needed, standings, values
+from tasks.harm import (
+    FEWEST_UNITS,
+    Asked,
+    estimates,
+    one_unit,
+    pair,
+    resolved,
+    rows_needed,
+    standings,
+    unscaled,
+)
 from tasks.metrics import Metric
 from tasks.records import Comparison, Interval, SliceComparison, Standing
 from tasks.resampling import Resampling
-from tasks.slice_tests import SLICE_ALPHA, SliceTest, holm, slice_tests
+from tasks.slice_tests import SLICE_ALPHA, SliceTest, holm, slice_test
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,16 +37,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _COLUMNS_AT_ONCE = 512
-
-
-def _of_all_rows(metric: Metric, columns: Sequence[Floats], resampling: Resampling) -> list[Values]:
-    found = values(metric, [each[:, None, :] for each in columns], resampling)
-    if any(np.isnan(each.total).any() for each in found):
-        raise DataRefused(
-            f"The {metric.label} has no value on these {len(columns[0]):,} test rows, where a class or all variation "
-            "is missing; gather rows of every class, or judge by another metric."
-        )
-    return found
 
 
 def measured(
@@ -51,10 +50,9 @@ def measured(
         The metric has no value on these rows.
     """
     columns = metric.columns(target, prediction)
-    (of_all,) = _of_all_rows(metric, [columns], resampling)
-    found = _interval(of_all, hidden(metric, columns, resampling.units), confidence)
-    inside = {"low": max(found.low, 0.0), "high": min(found.high, 1.0)} if metric.counts else {}
-    return found.model_copy(update=inside)
+    found = _interval(metric, [columns], lambda values: values[0], resampling, confidence)
+    lowest, highest = -math.inf if metric.name == "r2" else 0.0, 1.0 if metric.greater_is_better else math.inf
+    return found.model_copy(update={"low": max(found.low, lowest), "high": min(found.high, highest)})
 
 
 def difference(
@@ -73,16 +71,29 @@ def difference(
         The metric has no value on these rows.
     """
     columns = [metric.columns(target, each) for each in (ours, theirs)]
-    mine, others = _of_all_rows(metric, columns, resampling)
-    pairs = zip(astuple(mine), astuple(others), strict=True)
-    apart = Values(*(each - other for each, other in pairs))
-    return _interval(apart, hidden(metric, columns[1], resampling.units), confidence)
+    return _interval(metric, columns, lambda values: values[0] - values[1], resampling, confidence)
 
 
-def _interval(of_all: Values, hidden: Floats, confidence: float) -> Interval:
-    found = estimated(of_all.total, of_all.resampled, of_all.left_out, hidden)
+def _interval(
+    metric: Metric,
+    columns: Sequence[Floats],
+    figure: Callable[[Sequence[Floats]], Floats],
+    resampling: Resampling,
+    confidence: float,
+) -> Interval:
+    unit = np.atleast_1d(one_unit(metric, columns[-1], resampling.units))
+    found = _estimate(metric, Asked([each[:, None, :] for each in columns], figure, unit), resampling)
     low, high = found.bounds((1 - confidence) / 2)
     return Interval(value=float(found.value[0]), low=float(low[0]), high=float(high[0]))
+
+
+def _estimate(metric: Metric, asked: Asked, resampling: Resampling) -> Estimate:
+    if any(np.isnan(value).any() for value in asked.values(metric)):
+        raise DataRefused(
+            f"The {metric.label} has no value on these {len(asked.columns[0]):,} test rows, where a class or all "
+            "variation is missing; gather rows of every class, or judge by another metric."
+        )
+    return estimates(metric, [asked], resampling)[0]
 
 
 def compare(  # noqa: PLR0913
@@ -106,22 +117,23 @@ def compare(  # noqa: PLR0913
     DataRefused
         The metric has no value on these rows.
     """
-    sign = -1 if metric.greater_is_better else 1
-    columns = [metric.columns(target, each) for each in (ours, theirs)]
-    mine, others = _of_all_rows(metric, columns, resampling)
-    found, error = harm(sign, mine, others, hidden(metric, columns[1], resampling.units) / np.abs(others.total))
-    judged = standings(found, error, alpha, margin)
+    asked = pair(metric, [metric.columns(target, each) for each in (ours, theirs)], resampling.units)
+    found = _estimate(metric, asked, resampling)
+    judged = standings(metric, found, alpha, margin)
     allowed, fewest = float(judged.margin[0]), math.ceil(FEWEST_UNITS * len(target) / resampling.units)
-    needed = rows_needed(len(target), float(resolved(found, error, alpha)[0]), allowed)
+    needed = rows_needed(metric, len(target), float(resolved(metric, found, alpha)[0]), allowed)
+    mine, others = (float(value[0]) for value in asked.values(metric))
     return Comparison(
         against=against,
         version=version,
         rows=len(target),
         units=resampling.units,
-        ours=float(mine.total[0]),
-        theirs=float(others.total[0]),
-        harm=Interval(value=float(found.value[0]), low=float(judged.low[0]), high=float(judged.high[0])),
-        standard_error=float(error[0]),
+        ours=mine,
+        theirs=others,
+        harm=Interval(
+            value=float(unscaled(metric, found.value)[0]), low=float(judged.low[0]), high=float(judged.high[0])
+        ),
+        standard_error=float(found.error[0]),
         alpha=alpha,
         margin=allowed,
         resolvable=float(judged.resolvable[0]),
@@ -144,24 +156,30 @@ def compare_slices(
     All slices are drawn in the same resamples. The metric of a slice is that of its rows alone; where it has none, as
     the area under the ROC curve of a single class, it is None, there is no evidence of harm, and the slice is blind.
     """
-    whole = np.ones(len(target), dtype="bool")
-    asked = [(whole, 1.0), *((slices[name], margins[name]) for name in slices)]
-    columns = [[metric.columns(target[rows], each.of(rows)) for each in (ours, theirs)] for rows, _ in asked]
-    at_once = max(1, _COLUMNS_AT_ONCE // (2 * columns[0][0].shape[1]))
-    tests: list[SliceTest] = []
-    for start in range(0, len(asked), at_once):
-        some = slice(start, start + at_once)
-        tests += slice_tests(metric, asked[some], columns[some], resampling)
+    masks = [np.ones(len(target), dtype="bool"), *slices.values()]
+    columns = [[metric.columns(target[rows], each.of(rows)) for each in (ours, theirs)] for rows in masks]
+    asked = [
+        pair(metric, each, int(resampling.units_of(rows).sum()), rows)
+        for rows, each in zip(masks, columns, strict=True)
+    ]
+    at_once = max(1, _COLUMNS_AT_ONCE // (2 * columns[0][0].shape[1] + 1))
+    found = [
+        each
+        for start in range(0, len(asked), at_once)
+        for each in estimates(metric, asked[start : start + at_once], resampling)
+    ]
+    limits = [1.0, *(margins[name] for name in slices)]
+    tests = [slice_test(metric, *each) for each in zip(asked, found, limits, strict=True)]
     adjusted = holm([test.p_value for test in tests[1:]])
     judged = zip(slices, adjusted, tests[1:], strict=True)
-    return tuple(_told(name, p_value, test, tests[0]) for name, p_value, test in judged)
+    return tuple(_told(metric, name, p_value, test, tests[0]) for name, p_value, test in judged)
 
 
-def _told(name: str, p_value: float, test: SliceTest, whole: SliceTest) -> SliceComparison:
+def _told(metric: Metric, name: str, p_value: float, test: SliceTest, whole: SliceTest) -> SliceComparison:
     """Give the record of a slice; where it resolves nothing, the whole of the rows tells how many would."""
     told = test if test.defined and test.units >= FEWEST_UNITS else whole
     fewest = math.ceil(FEWEST_UNITS * whole.rows / whole.units)
-    needed = max(rows_needed(told.rows, told.resolved, test.margin), fewest)
+    needed = max(rows_needed(metric, told.rows, told.resolved, test.margin), fewest)
     return SliceComparison(
         name=name,
         rows=test.rows,

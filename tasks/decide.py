@@ -111,13 +111,13 @@ def _reason(case: Case, broken: list[Rule]) -> str:
     if broken:
         return "; ".join(f"{rule.name}: {rule.observed}, required {rule.required}" for rule in broken) + "."
     scores = case.scores
-    label, ours = METRICS[scores.metric].label, scores.challenger
-    found = f"{label} {figure(ours.value)} [{figure(ours.low)}, {figure(ours.high)}] on {scores.rows:,} unseen rows"
     if "champion" not in case.comparisons:
-        return f"The first version, with {found}."
+        label, ours = METRICS[scores.metric].label, scores.challenger
+        value, bounds = figure(ours.value), f"[{figure(ours.low)}, {figure(ours.high)}]"
+        return f"The first version, with {label} {value} {bounds} on {scores.rows:,} unseen rows."
     beaten = case.comparisons["champion"]
     standing = "Better than" if beaten.standing == "better" else "Not worse than"
-    return f"{standing} {beaten.against}, with {found}: {beside(beaten, scores)}."
+    return f"{standing} {beaten.against} on {scores.rows:,} unseen rows: {beside(beaten, scores)}."
 
 
 @task(task_run_name="decide")

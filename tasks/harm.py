@@ -1,9 +1,9 @@
 """Harm: how much worse a challenger is than another model, in every resample, and what that makes of it.
 
 *Harm* is what the metric loses as a share of the other model's value: (ours - theirs) / |theirs|, with the sign that
-makes worse positive. Where the other model's value is 0 a harm is without bounds, told as `LARGEST`, and no difference
-is no harm; so "the harm is at most a margin" says the same as "ours - theirs is at most margin x |theirs|" in every
-resample and for every bound, and nothing hangs on a division by zero.
+makes worse positive. It is estimated on a scale where it varies evenly: where smaller is better as the logarithm of
+ours / theirs, as a tenth more of an error is as much as a tenth more of any other. Bounds are the same statements on
+both scales. A harm stays below `LARGEST`, and no difference is no harm, so nothing hangs on a division by zero.
 
 Everything is for many pairs of models at once, which is what lets the benchmark judge thousands of them by these very
 functions; the gate has one pair.
@@ -12,13 +12,13 @@ functions; the gate has one pair.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.bounds import Estimate, estimated
+from tasks.bounds import Estimate, estimated, influence
 from tasks.gate import SMALLEST_MARGIN
 from tasks.metrics import Metric
 from tasks.resampling import Resampling
@@ -31,63 +31,99 @@ if TYPE_CHECKING:
 LARGEST = 1000.0
 FEWEST_UNITS = 10
 POWER = 0.8
+LARGEST_MARGIN = 0.5
+"""A margin that is not declared is never more than a half: where that is not resolved, nobody can tell."""
+
+
+def scaled(metric: Metric, harm: Floats | float) -> Floats:
+    """Give a harm on the scale that it is estimated on."""
+    within = np.clip(np.asarray(harm, dtype="float64"), -LARGEST, LARGEST)
+    return within if metric.greater_is_better else np.log1p(within.clip(min=1 / (1 + LARGEST) - 1))
+
+
+def unscaled(metric: Metric, figure: Floats) -> Floats:
+    """Give the harm of a figure on the scale that it is estimated on."""
+    within = figure if metric.greater_is_better else np.expm1(np.minimum(figure, math.log1p(LARGEST)))
+    return within.clip(-LARGEST, LARGEST)
+
+
+def harm(metric: Metric) -> Callable[[Sequence[Floats]], Floats]:
+    """Give the function from values of ours and theirs to their harm, scaled; NaN where one of them has no value."""
+
+    def of(values: Sequence[Floats]) -> Floats:
+        ours, theirs = values
+        loss = theirs - ours if metric.greater_is_better else ours - theirs
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return scaled(metric, np.where(loss == 0, 0.0, loss / np.abs(theirs)))
+
+    return of
 
 
 @dataclass(frozen=True)
-class Values:
-    """A metric of all rows, shape (pairs,), in resamples, and with each unit left out once: shape (..., pairs)."""
+class Asked:
+    """What is to be estimated: a figure of the metrics of one or more models.
 
-    total: Floats
-    resampled: Floats
-    left_out: Floats
-
-
-def values(
-    metric: Metric, models: Sequence[Floats], resampling: Resampling, rows: Sequence[NDArray[np.bool_]] | None = None
-) -> list[Values]:
-    """Give the metric of models, all in the same resamples, from columns of shape (rows, pairs, columns of each).
-
-    With ``rows`` each has columns for some of the rows only, those of a mask of shape (rows,).
+    Attributes
+    ----------
+    columns : arrays of shape (rows, pairs, columns)
+        The metric's columns of each model.
+    figure : function
+        Gives the figure of the models' values, each of shape (..., pairs).
+    hidden : array of shape (pairs,)
+        See `Estimate`.
+    rows : array of shape (all rows,), optional
+        The mask of the rows that the columns are of.
     """
-    whose = [None] * len(models) if rows is None else rows
-    flat = [each.reshape(len(each), math.prod(each.shape[1:])) for each in models]
-    by_unit = [resampling.by_unit(each, of) for each, of in zip(flat, whose, strict=True)]
-    ends = np.cumsum([each.shape[1] for each in by_unit])[:-1]
-    sums = np.split(resampling.unit_sums(np.hstack(by_unit)), ends, axis=1)
-    drawn = [resampling.units_of(of) for of in whose]
-    parts = zip(models, sums, by_unit, drawn, strict=True)
-    return [_values(metric, each.sum(axis=0), sampled, units[of]) for each, sampled, units, of in parts]
+
+    columns: Sequence[Floats]
+    figure: Callable[[Sequence[Floats]], Floats]
+    hidden: Floats
+    rows: NDArray[np.bool_] | None = None
+
+    def values(self, metric: Metric) -> list[Floats]:
+        """Give the metric of each model, arrays of shape (pairs,)."""
+        return [metric.value_of(columns.sum(axis=0)) for columns in self.columns]
 
 
-def _values(metric: Metric, total: Floats, sums: Floats, by_unit: Floats) -> Values:
-    sampled, left_out = sums.reshape(len(sums), *total.shape), total - by_unit.reshape(len(by_unit), *total.shape)
-    return Values(metric.value_of(total), metric.value_of(sampled), metric.value_of(left_out))
+def estimates(metric: Metric, asked: Sequence[Asked], resampling: Resampling) -> list[Estimate]:
+    """Give the estimates of figures, all in the same resamples."""
+    parts = [_Part.of(metric, each, resampling) for each in asked]
+    ends = np.cumsum([part.by_unit.shape[1] for part in parts])[:-1]
+    sums = np.split(resampling.unit_sums(np.hstack([part.by_unit for part in parts])), ends, axis=1)
+    return [part.estimate(metric, each) for part, each in zip(parts, sums, strict=True)]
 
 
-def relative_harm(sign: int, ours: Floats, theirs: Floats) -> Floats:
-    """Give the harm of each pair of values; NaN where one of them has none. The sign is -1 where greater is better."""
-    loss = sign * (ours - theirs)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(loss == 0, 0.0, loss / np.abs(theirs)).clip(-LARGEST, LARGEST)
+@dataclass(frozen=True)
+class _Part:
+    """A figure that is asked for, how much each unit moves it, and all that is to be summed over units for it."""
+
+    asked: Asked
+    value: Floats
+    moved: Floats
+    by_unit: Floats
+
+    @classmethod
+    def of(cls, metric: Metric, asked: Asked, resampling: Resampling) -> _Part:
+        drawn, value = resampling.units_of(asked.rows), asked.figure(asked.values(metric))
+        by_unit = [resampling.by_unit(_flat(each), asked.rows) for each in asked.columns]
+        left_out = [
+            metric.value_of(columns.sum(axis=0) - sums[drawn].reshape(drawn.sum(), *columns.shape[1:]))
+            for columns, sums in zip(asked.columns, by_unit, strict=True)
+        ]
+        moved = influence(value, asked.figure(left_out))
+        squares = np.zeros((len(drawn), len(value)))
+        squares[drawn] = moved**2
+        return cls(asked, value, moved, np.hstack([*by_unit, squares]))
+
+    def estimate(self, metric: Metric, sums: Floats) -> Estimate:
+        *models, squares = np.split(sums, np.cumsum([math.prod(c.shape[1:]) for c in self.asked.columns]), axis=1)
+        shaped = zip(models, self.asked.columns, strict=True)
+        values = [metric.value_of(each.reshape(len(sums), *columns.shape[1:])) for each, columns in shaped]
+        return estimated(self.value, self.moved, self.asked.figure(values), squares, self.asked.hidden)
 
 
-def harm(sign: int, ours: Values, theirs: Values, hidden: Floats) -> tuple[Estimate, Floats]:
-    """Give the estimate of the harm of pairs of models and its standard error, by the delta method.
-
-    ``hidden`` is how much one more miss would harm, shape (pairs,): see `Estimate`.
-    """
-    value = relative_harm(sign, ours.total, theirs.total)
-    sampled = relative_harm(sign, ours.resampled, theirs.resampled)
-    found = estimated(value, sampled, relative_harm(sign, ours.left_out, theirs.left_out), hidden)
-    return found, errors(sign, value, ours, theirs)
-
-
-def errors(sign: int, at: Floats, ours: Values, theirs: Values) -> Floats:
-    """Give the standard deviation over resamples of ours - theirs - at x |theirs|, as a share of |theirs|."""
-    apart = sign * (ours.resampled - theirs.resampled) - at * np.abs(theirs.resampled)
-    spread = np.ma.masked_invalid(apart).std(axis=0).filled(np.nan)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(spread == 0, 0.0, spread / np.abs(theirs.total)).clip(max=LARGEST)
+def _flat(columns: Floats) -> Floats:
+    return columns.reshape(len(columns), math.prod(columns.shape[1:]))
 
 
 @dataclass(frozen=True)
@@ -101,29 +137,41 @@ class Standings:
     standing: NDArray[np.str_]
 
 
-def standings(found: Estimate, standard_error: Floats, alpha: float, margin: float | None) -> Standings:
-    """Give how challengers stand by the estimate of their harm and its standard error, shape (pairs,)."""
-    low, high = found.bounds(alpha)
-    resolvable = np.maximum(SMALLEST_MARGIN, resolved(found, standard_error, alpha))
-    allowed = resolvable if margin is None else np.full(resolvable.shape, margin)
+def standings(metric: Metric, found: Estimate, alpha: float, margin: float | None) -> Standings:
+    """Give how challengers stand, by the estimate of their harm."""
+    low, high = (unscaled(metric, bound) for bound in found.bounds(alpha))
+    resolvable = np.maximum(SMALLEST_MARGIN, resolved(metric, found, alpha))
+    allowed = resolvable.clip(max=LARGEST_MARGIN) if margin is None else np.full(resolvable.shape, margin)
     standing = np.select([high < 0, low > 0, high <= allowed], ["better", "worse", "equivalent"], default="cannot tell")
     standing[np.isnan(found.value) | (found.units < FEWEST_UNITS)] = "cannot tell"
     return Standings(low, high, allowed, resolvable, standing)
 
 
-def resolved(found: Estimate, standard_error: Floats, alpha: float) -> Floats:
-    """Give the margin that equal models are told to be within in 80 % of cases."""
+def resolved(metric: Metric, found: Estimate, alpha: float) -> Floats:
+    """Give the margin that equal models are told to be within in 80 % of cases.
+
+    It is z(1 - alpha) + z(0.8) standard errors of equal models away, or further where the bootstrap-t reaches further.
+    """
     from scipy.special import ndtri
 
-    return np.maximum((ndtri(1 - alpha) + ndtri(POWER)) * standard_error, -math.log(alpha) * found.hidden)
+    reach = np.maximum(ndtri(1 - alpha), found.reach(alpha)[1])
+    return unscaled(metric, np.maximum((reach + ndtri(POWER)) * found.error, -math.log(alpha) * found.hidden))
 
 
-def hidden(metric: Metric, columns: Floats, units: int) -> Floats:
-    """Give how much the misses of one unit with its usual rows would change a metric of hits and misses: shape (1,)."""
-    miss = metric.one_miss(columns.sum(axis=0)) if metric.one_miss else np.zeros(())
-    return np.atleast_1d(miss * len(columns) / max(units, 1))
+def one_unit(metric: Metric, columns: Floats, units: int) -> float:
+    """Give how far the misses of one of so many units would move a metric of hits and misses; 0 of other metrics."""
+    return float(metric.one_miss(columns.sum(axis=0))) * len(columns) / max(units, 1) if metric.one_miss else 0.0
 
 
-def rows_needed(rows: int, resolved: float, margin: float) -> int:
+def pair(metric: Metric, columns: Sequence[Floats], units: int, rows: NDArray[np.bool_] | None = None) -> Asked:
+    """Give the question for the harm of a challenger by the metric's columns of ours and theirs: (rows, columns)."""
+    theirs = np.abs(metric.value_of(columns[1].sum(axis=0)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unit = np.nan_to_num(one_unit(metric, columns[1], units) / np.atleast_1d(theirs), posinf=LARGEST)
+    return Asked([each[:, None, :] for each in columns], harm(metric), unit, rows)
+
+
+def rows_needed(metric: Metric, rows: int, resolvable: float, margin: float) -> int:
     """Give how many rows would resolve a margin, where these resolve another one."""
-    return math.ceil(min(rows * (resolved / max(margin, 1e-6)) ** 2, 1e12))
+    ratio = float(scaled(metric, resolvable)) / max(float(scaled(metric, margin)), 1e-6)
+    return math.ceil(min(rows * ratio**2, 1e12))

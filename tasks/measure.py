@@ -27,6 +27,7 @@ def measure(
         A behaviour is about a column, a class or a probability that is not there.
     """
     logger = get_run_logger()
+    logger.info("Measuring %s in a process of its own.", model.candidate.name)
     found = fresh.measure(model, test, behaviours, store)
     logger.info("%s", sentence(found))
     for behaviour, share in zip(behaviours, found.broken, strict=True):

@@ -128,7 +128,10 @@ def _with_ones(losses: Callable[[NDArray[Any], Prediction], Floats]) -> Callable
 
 
 def _explained_columns(target: NDArray[Any], prediction: Prediction) -> Floats:
-    centred = np.asarray(target - target.mean() if len(target) else target, dtype="float64")  # against cancellation
+    """Give squared errors, the target less its mean against cancellation, its square and a count: (rows, 4)."""
+    mean = float(target.mean()) if len(target) else 0.0
+    centred = np.asarray(target - mean, dtype="float64")
+    centred[np.abs(centred) <= 1e-12 * abs(mean)] = 0.0
     return np.column_stack([_squared(target, prediction), centred, centred**2, np.ones(len(target))])
 
 
@@ -136,8 +139,9 @@ def _explained(sums: Floats) -> Floats:
     """Give R²; of a constant target 1 where every prediction is right, else 0, as scikit-learn does."""
     residual, total, squares, rows = np.moveaxis(sums, -1, 0)
     spread = squares - ratio(total**2, rows)
-    constant = np.where(residual == 0, 1.0, np.where(rows > 1, 0.0, np.nan))
-    return np.where(spread > 1e-12 * squares, 1.0 - ratio(residual, np.where(spread > 0, spread, 0.0)), constant)
+    constant = spread <= 1e-12 * squares
+    of_constant = np.where(rows > 1, (residual == 0).astype("float64"), np.nan)
+    return np.where(constant, of_constant, 1.0 - ratio(residual, np.where(constant, 0.0, spread)))
 
 
 def _one_of_all(sums: Floats) -> Floats:

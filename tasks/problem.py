@@ -318,7 +318,10 @@ class Problem(Declared):
         return self
 
     @model_validator(mode="after")
-    def _behaviours_fit_the_task(self) -> Problem:
+    def _gate_fits_the_task(self) -> Problem:
+        other = "outside_range_at_most" if self.task == "classification" else "calibration_error_at_most"
+        if getattr(self.gate, other) is not None:
+            raise ValueError(f"gate.{other} does not fit task = {self.task!r}, whose models give nothing to measure so")
         for behaviour in self.gate.behaviours:
             if behaviour.column == self.target:
                 raise ValueError(f"gate.behaviours change the target {self.target!r}, which no model reads")

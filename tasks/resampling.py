@@ -10,7 +10,10 @@ result does not depend on how many cores there are.
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 RESAMPLES = 10_000
 MOST_UNITS = 20_000
 _BATCHES = 40
+_DRAWN_AT_ONCE = 60_000  # what a core's own cache holds
 
 
 class Resampling:
@@ -80,25 +84,42 @@ class Resampling:
 
     def unit_sums(self, by_unit: Floats) -> Floats:
         """Give the sums in each resample of what `by_unit` gave: shape (`RESAMPLES`, columns)."""
-        from threadpoolctl import threadpool_limits
-
-        seeds = np.random.SeedSequence(self.seed).spawn(_BATCHES)
         found = np.empty((RESAMPLES, by_unit.shape[1]))
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(CORES) as threads:
-            list(threads.map(_fill, np.split(found, _BATCHES), seeds, [np.ascontiguousarray(by_unit)] * _BATCHES))
+        with _one_thread_each() as threads:
+            list(threads.map(_sum, np.split(found, _BATCHES), self._counts, [np.ascontiguousarray(by_unit)] * _BATCHES))
         return found
 
+    @cached_property
+    def _counts(self) -> list[NDArray[np.uint8]]:
+        """How often each unit is drawn, in batches of shape (resamples, units); no unit is drawn 256 times."""
+        seeds = np.random.SeedSequence(self.seed).spawn(_BATCHES)
+        with _one_thread_each() as threads:
+            return list(threads.map(_drawn, seeds, [self.units] * _BATCHES))
 
-def _fill(found: Floats, seed: np.random.SeedSequence, by_unit: Floats) -> None:
-    """Sum the units with the counts of as many resamples as there are rows to fill."""
-    random, units = np.random.default_rng(seed), len(by_unit)
-    at_once = max(1, min(len(found), 500_000 // max(units, 1)))  # what a core's own cache holds
-    counts = np.empty((at_once, units))
+
+@contextmanager
+def _one_thread_each() -> Generator[ThreadPoolExecutor]:
+    """Give a thread for each core, in which products of matrices keep to that core."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(CORES) as threads:
+        yield threads
+
+
+def _drawn(seed: np.random.SeedSequence, units: int) -> NDArray[np.uint8]:
+    random = np.random.default_rng(seed)
+    counts = np.empty((RESAMPLES // _BATCHES, units), dtype="uint8")
+    for row in counts:
+        row[:] = np.bincount(random.integers(units, size=units), minlength=units)
+    return counts
+
+
+def _sum(found: Floats, counts: NDArray[np.uint8], by_unit: Floats) -> None:
+    """Sum the units as often as they are drawn, for as many resamples as there are rows to fill."""
+    at_once = max(1, min(len(found), 500_000 // max(len(by_unit), 1)))  # what a core's own cache holds
     for start in range(0, len(found), at_once):
-        rows = found[start : start + at_once]
-        for place in range(len(rows)):
-            counts[place] = np.bincount(random.integers(units, size=units), minlength=units)
-        np.matmul(counts[: len(rows)], by_unit, out=rows)
+        rows = slice(start, start + at_once)
+        np.matmul(counts[rows].astype("float64"), by_unit, out=found[rows])
 
 
 def _pooled(ranks: NDArray[np.int64], seed: int) -> NDArray[np.int64]:

@@ -161,10 +161,11 @@ RULES: list[Callable[[Case], Rule | None]] = [
 def worse(harm: float) -> str:
     """Give a relative harm in words.
 
-    >>> worse(0.031), worse(-0.002)
-    ('3.1% worse', '0.2% better')
+    >>> worse(0.031), worse(-0.002), worse(0.0001)
+    ('3.1% worse', '0.2% better', 'no different')
     """
-    return f"{abs(harm):.1%} {'worse' if harm > 0 else 'better'}"
+    size = f"{abs(harm):.1%}"
+    return "no different" if size == "0.0%" else f"{size} {'worse' if harm > 0 else 'better'}"
 
 
 def scored(scores: Scores) -> str:

@@ -1,8 +1,8 @@
 """Tests of slices: whether there is evidence that a challenger harms some of the rows by more than their margin.
 
-The statistic of a slice is ours - theirs - margin x |theirs| in standard errors of the resamples, compared with
-Student's distribution; the p-values of all slices are adjusted together (Holm, 1979), so that twenty slices that nobody
-harmed raise no more alarms than one.
+The statistic of a slice is its harm less its margin, on the scale of `tasks.harm`, in standard errors; it is compared
+with Student's distribution. The p-values of all slices are adjusted together (Holm, 1979), so that twenty slices that
+nobody harmed raise no more alarms than one.
 """
 
 from __future__ import annotations
@@ -10,19 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from tasks.harm import FEWEST_UNITS, Values, errors, harm, hidden, resolved, values
+from tasks.bounds import Estimate
+from tasks.harm import FEWEST_UNITS, Asked, resolved, scaled, unscaled
 from tasks.metrics import Metric
 from tasks.records import Interval
-from tasks.resampling import Resampling
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
 
 SLICE_ALPHA = 0.05
 
@@ -65,41 +57,27 @@ class SliceTest:
         return not self.defined or self.units < FEWEST_UNITS or not self.resolved <= self.margin
 
 
-def slice_tests(
-    metric: Metric,
-    asked: Sequence[tuple[NDArray[np.bool_], float]],
-    columns: Sequence[Sequence[Floats]],
-    resampling: Resampling,
-) -> list[SliceTest]:
-    """Give the tests of slices, asked for by their rows and margins, from the columns of both models on these rows."""
-    flat = [each[:, None, :] for pair in columns for each in pair]
-    both = values(metric, flat, resampling, [rows for rows, _ in asked for _ in range(2)])
-    pairs = zip(asked, columns, both[::2], both[1::2], strict=True)
-    return [_test(metric, margin, pair[1], mine, others) for (_, margin), pair, mine, others in pairs]
-
-
-def _test(metric: Metric, margin: float, columns: Floats, ours: Values, theirs: Values) -> SliceTest:
-    """Give the one-sided test of a harm of at most the margin: Student's, in standard errors of the resamples."""
+def slice_test(metric: Metric, asked: Asked, found: Estimate, margin: float) -> SliceTest:
+    """Give the test of a slice for a harm of more than the margin, from the estimate of what was asked."""
     from scipy.special import stdtr
 
-    sign, units = -1 if metric.greater_is_better else 1, len(theirs.left_out)
-    found, _ = harm(sign, ours, theirs, hidden(metric, columns, units) / np.abs(theirs.total))
-    error = errors(sign, np.array([margin]), ours, theirs)
-    beyond = float(found.value[0]) - margin
-    certain = units >= FEWEST_UNITS and math.isfinite(beyond)
-    score = beyond / float(error[0]) if certain and error[0] else math.copysign(math.inf, beyond)
-    low, high = found.bounds(SLICE_ALPHA)
+    ours, theirs = (float(value[0]) for value in asked.values(metric))
+    value, error = float(found.value[0]), float(found.error[0])
+    beyond = value - float(scaled(metric, margin))
+    told = found.units >= FEWEST_UNITS and math.isfinite(beyond)
+    score = beyond / error if error else math.copysign(math.inf, beyond)
     return SliceTest(
-        rows=len(columns),
-        units=units,
-        ours=float(ours.total[0]),
-        theirs=float(theirs.total[0]),
-        harm=_finite(float(found.value[0]), float(low[0]), float(high[0])),
+        rows=len(asked.columns[0]),
+        units=found.units,
+        ours=ours,
+        theirs=theirs,
+        harm=_interval(metric, found) if math.isfinite(value) else None,
         margin=margin,
-        p_value=float(stdtr(units - 1, -score)) if certain else 1.0,
-        resolved=float(resolved(found, error, SLICE_ALPHA)[0]),
+        p_value=float(stdtr(found.units - 1, -score)) if told else 1.0,
+        resolved=float(resolved(metric, found, SLICE_ALPHA)[0]),
     )
 
 
-def _finite(value: float, low: float, high: float) -> Interval | None:
-    return Interval(value=value, low=low, high=high) if math.isfinite(value) else None
+def _interval(metric: Metric, found: Estimate) -> Interval:
+    value, low, high = (float(unscaled(metric, each)[0]) for each in (found.value, *found.bounds(SLICE_ALPHA)))
+    return Interval(value=value, low=low, high=high)
