@@ -100,13 +100,14 @@ def collect(store: Store, retention: Retention, grace: timedelta = GRACE, by: st
 def _kept(store: Store, retention: Retention) -> Kept:
     known, history = Versions(store).all(signed=False), Decisions(store).all()
     needed = {*(version.number for version in known[-retention.versions :]), *(each.champion for each in history)}
-    kept = [version for version in known if version.number in needed or waiting(version, history)]
+    needed |= {version.number for version in known if waiting(version, history)}
+    kept = [version for version in known if version.number in needed]
     entries = [store.record(numbered(SNAPSHOTS, number), SnapshotEntry) for number in store.numbers(SNAPSHOTS)]
     accepted = [entry.number for entry in entries if entry.outcome == "accepted"]
     oldest = min(accepted[-retention.snapshots :], default=0)
     trained_on = [version.snapshot.data for version in kept]
     snapshots = [each for each in entries if each.number >= oldest or each.snapshot.data in trained_on]
-    return Kept(kept, snapshots, [version for version in known if version not in kept])
+    return Kept(kept, snapshots, [version for version in known if version.number not in needed])
 
 
 def _named(store: Store, kept: Kept) -> Iterator[str]:

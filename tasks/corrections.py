@@ -18,7 +18,7 @@ import numpy as np
 from tasks.checks import check
 from tasks.columns import ROW, row_hashes
 from tasks.errors import DataRefused, ProblemError
-from tasks.leases import user
+from tasks.leases import Leases, user
 from tasks.quarantine import POSITION, REASONS, rows_at
 from tasks.records import Artifact, Correction, Table
 from tasks.store import Store, check_output
@@ -93,7 +93,8 @@ def release(store: Store, path: Path, quarantine: Artifact, suite: Suite) -> Cor
     replaced = aside.select(names).take(np.searchsorted(known, positions))
     hashes = pa.array(row_hashes(replaced, names))
     kept = store.keep_table(corrected.append_column(CORRECTS, hashes), FOLDER)
-    return store.append(FOLDER, lambda number: Correction(number=number, rows=kept, by=user(), at=datetime.now(UTC)))
+    made = Correction(number=0, rows=kept, by=user(), at=datetime.now(UTC))
+    return Leases(store).append(FOLDER, "release rows", lambda number: made.model_copy(update={"number": number}))
 
 
 def _read(path: Path, schema: pa.Schema) -> pa.Table:

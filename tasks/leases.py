@@ -16,13 +16,16 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from tasks.errors import StoreError
 from tasks.records import Record
 from tasks.store import Store, numbered
+
+R = TypeVar("R", bound=Record)
 
 FOLDER, DECISIONS = "leases", "decisions"
 KEPT = 8
@@ -99,6 +102,28 @@ class Leases:
             yield Held(self.store, lease)
         finally:
             self._release(lease)
+
+    def append(self, folder: str, work: str, make: Callable[[int], R], seconds: float = 60.0) -> R:
+        """Create a record under the next free number, as `Store.append`, and under the lock.
+
+        Raises
+        ------
+        StoreError
+            A file that it names is not in the store (any more), or the lock was taken over meanwhile.
+        """
+        with self.held(work, seconds) as lease:
+
+            def checked(number: int) -> R:
+                record = make(number)
+                if gone := self.store.gone(record):
+                    raise StoreError(
+                        f"{self.store.folder / gone[0]} is gone from the store, so nothing was written that names it; "
+                        "run again (salamander gc removes what nothing needs and is older than its grace period)."
+                    )
+                lease.check()
+                return record
+
+            return self.store.append(folder, checked)
 
     def decisions_seen(self) -> int:
         """Give the number of the newest decision that a release tells of."""

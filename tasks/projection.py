@@ -13,7 +13,7 @@ from tasks.store import Store, digest_of
 
 
 def is_in_line(store: Store, champion: Version | None) -> bool:
-    """Give whether the folder shows the champion as it is in the store, and nothing else that would be served."""
+    """Give whether the folder shows the champion as the store has it, and nothing that would be served in its place."""
     return not _in_its_place(store, champion) and (champion is None or _is_whole(store, champion))
 
 

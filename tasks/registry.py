@@ -17,7 +17,7 @@ from tasks.projection import bring_in_line, is_in_line
 from tasks.records import Cause, Decision, DecisionKind, Model, Version
 from tasks.settled import held_for, is_settled, waiting
 from tasks.store import Store
-from tasks.versions import Versions
+from tasks.versions import Versions, same_content
 from tasks.way_back import champion_of, version_before, version_named, when_champion
 
 Make = Callable[[int, Decision], Decision]
@@ -69,8 +69,7 @@ class Registry:
 
     def register(self, draft: Version) -> Version:
         """Give a number to a version and create it; a version of the same content is given back as it is."""
-        with self._leases.held("register a version") as lease:
-            return self._versions.register(draft, lease)
+        return self._versions.register(draft, self._leases)
 
     def check_files(self, version: Version) -> None:
         """Check that all files that a version is used with are there and unchanged."""
@@ -119,7 +118,7 @@ class Registry:
     def settled(self, key: str) -> Version | None:
         """Give the version that a finished run of the same key made, where judging it again could change nothing."""
         history = self.history()
-        same_key = (version for version in self._versions.readable() if version.key == key)
+        same_key = (version for version in self._versions.readable(key) if version.key == key)
         return next((v for v in same_key if is_settled(v, history, blocked=self.is_blocked(v.model))), None)
 
     # Decisions.
@@ -320,9 +319,11 @@ class Registry:
         return [*takewhile(lambda decision: decision.champion == number, self._decisions.newest_first())][-1]
 
     def _before(self, history: list[Decision], left: int) -> int:
-        bad = (*history[-1].blocked, left)
+        once = {decision.champion for decision in history if decision.champion}
+        models = self._versions.models({*history[-1].blocked, *once})
+        bad = [models[number] for number in (*history[-1].blocked, left)]
         return version_before(
-            self.store.problem, history, lambda number: self._versions.hold(bad, self._versions.model(number))
+            self.store.problem, history, lambda number: any(same_content(each, models[number]) for each in bad)
         )
 
     def _check_not_champion(self, version: Version, state: Decision, what: str) -> None:

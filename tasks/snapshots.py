@@ -19,6 +19,7 @@ from tasks.errors import DataRefused, ProblemError, SalamanderError
 from tasks.growth import grown, hashed
 from tasks.held_columns import accepted_schema, held_schema, in_schema
 from tasks.keys import digest
+from tasks.leases import Leases
 from tasks.problem import TaskKind
 from tasks.records import Artifact, Changes, Column, Snapshot, SnapshotEntry, Table, Validated
 from tasks.sentences import listed
@@ -129,7 +130,7 @@ class Snapshots:
                 at=datetime.now(UTC),
             )
 
-        return self.store.append(FOLDER, make)
+        return Leases(self.store).append(FOLDER, "take data", make)
 
     def _check_continued(self, snapshot: Snapshot) -> None:
         newest = self.accepted()

@@ -11,6 +11,7 @@ Two primitives carry everything, so that an object store can do it too (a condit
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -36,6 +37,7 @@ R = TypeVar("R", bound=Record)
 DAY_SECONDS = 86_400
 ROW_GROUP, BATCH = 2**18, 2**17
 POSITION = "position"
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 class Stored(NamedTuple):
@@ -250,7 +252,7 @@ class Store:
         while True:
             number = max((after, *self.numbers(folder))) + 1
             record = make(number)
-            if number_of(record) != number or self.create(numbered(folder, number), record):
+            if number_of(record) not in {None, number} or self.create(numbered(folder, number), record):
                 return record
 
     def read(self, name: str) -> bytes:
@@ -293,6 +295,11 @@ class Store:
     def names(self, folder: str) -> list[str]:
         """Give the names of the records in a folder, sorted."""
         return sorted(path.relative_to(self.folder).as_posix() for path in (self.folder / folder).glob("*.json"))
+
+    def gone(self, record: Record) -> list[str]:
+        """Give the paths of the files that a record names and that are not in the store."""
+        names = dict.fromkeys(named_files(record.model_dump(mode="json")))
+        return [name for name in names if not (self.folder / name).is_file()]
 
     def named_by_records(self, folder: str) -> Iterator[str]:
         """Give the paths of the files that the records below a folder name, of whatever kind they are.
@@ -405,19 +412,31 @@ class Store:
         try:
             yield
         except OSError as error:
-            raise StoreError(
-                f"The store {self.root} cannot be written: {error.strerror}; nothing was changed."
-            ) from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> StoreError:
+        why = os.strerror(error.errno) if error.errno else str(error)
+        return StoreError(f"The store {self.root} cannot be written: {why}; nothing was changed.")
 
     @contextmanager
     def scratch(self) -> Generator[Path]:
-        """Give an empty folder on the store's own file system, removed at the end."""
+        """Give an empty folder on the store's own file system, removed at the end.
+
+        Raises
+        ------
+        StoreError
+            There is no room for what is written there, by whatever library.
+        """
         parent = self.root / ".scratch"
         with self._writing():
             parent.mkdir(parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(dir=parent))
         try:
             yield folder
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise self._unwritable(error) from error
+            raise
         finally:
             shutil.rmtree(folder)
 

@@ -8,15 +8,17 @@ number is used twice; `salamander gc` may take the files of old versions away.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+from pydantic_core import to_json
 
 from tasks import signatures
 from tasks.decisions import Decisions
 from tasks.errors import ProblemError, StoreError
-from tasks.leases import Held
+from tasks.leases import Leases
 from tasks.records import Decision, Model, Version
 from tasks.seals import sealed
-from tasks.store import Store, named_files, numbered
+from tasks.store import Store, numbered
 
 FOLDER = "versions"
 
@@ -49,9 +51,10 @@ class Versions:
             )
         return self._read(number, manifest)
 
-    def model(self, number: int) -> Model:
-        """Give the model of a version to compare it with another, not to use it: its signature is not asked for."""
-        return self._read(number, self._manifest(number), signed=False).model
+    def models(self, numbers: Iterable[int]) -> dict[int, Model]:
+        """Give the models of versions to compare them, not to use them: their signatures are not asked for."""
+        manifests = self._manifests()
+        return {number: self._read(number, manifests.get(number), signed=False).model for number in numbers}
 
     def signature(self, number: int) -> str:
         """Give the name of the signature of a version, whether there is one or not."""
@@ -62,17 +65,22 @@ class Versions:
         manifests = self._manifests()
         return [self._read(number, manifests.get(number), signed=signed) for number in self.numbers()]
 
-    def readable(self) -> Iterator[Version]:
-        """Give all versions but those that are not to be trusted, newest first; those are named where they are used."""
-        return (found for found in self._each() if isinstance(found, Version))
+    def readable(self, key: str | None = None) -> Iterator[Version]:
+        """Give all versions, or those of a key, but those that are not to be trusted, newest first.
+
+        Those are named where they are used.
+        """
+        return (found for found in self._each(key) if isinstance(found, Version))
 
     def refused(self) -> Iterator[str]:
         """Give why each version that is not to be trusted is not, newest first."""
-        return (str(found) for found in self._each() if isinstance(found, StoreError))
+        return (str(found) for found in self._each(None) if isinstance(found, StoreError))
 
-    def _each(self) -> Iterator[Version | StoreError]:
-        manifests = self._manifests()
+    def _each(self, key: str | None) -> Iterator[Version | StoreError]:
+        manifests, written = self._manifests(), b"" if key is None else to_json(key)
         for number in reversed(self.numbers()):
+            if written not in self.store.read(numbered(FOLDER, number)):  # as it is written there
+                continue
             try:
                 yield self._read(number, manifests.get(number))
             except StoreError as error:
@@ -104,39 +112,33 @@ class Versions:
 
         return self.store.record(name, Version, check)
 
-    def register(self, draft: Version, lease: Held) -> Version:
+    def register(self, draft: Version, leases: Leases) -> Version:
         """Give a number to a version and create it; a version of the same content is given back as it is.
 
         Raises
         ------
         StoreError
-            A file of it is not in the store (any more), or the lease was taken over.
+            A file of it is not in the store (any more).
         """
-        if gone := self._gone(draft):
-            raise StoreError(
-                f"{self.store.folder / gone[0]} is gone from the store, so no version was made of it; run again "
-                "(salamander gc removes what nothing needs and is older than its grace period)."
-            )
         content = _content(draft)
 
         def make(number: int) -> Version:
-            known = next((version for version in self.readable() if _content(version) == content), None)
+            known = next((version for version in self.readable(draft.key) if _content(version) == content), None)
             if known:
                 return known
             version = draft.model_copy(update={"number": number})
             signatures.sign(self.store, numbered(FOLDER, number), sealed(version))
-            lease.check()
             return version
 
-        return self.store.append(FOLDER, make)
+        return leases.append(FOLDER, "register a version", make)
 
-    def hold(self, numbers: tuple[int, ...], model: Model) -> bool:
+    def hold(self, numbers: Iterable[int], model: Model) -> bool:
         """Give whether one of these versions has the same content as a model."""
-        return any(same_content(self.model(number), model) for number in numbers)
+        return any(same_content(other, model) for other in self.models(numbers).values())
 
-    def without(self, numbers: tuple[int, ...], model: Model) -> tuple[int, ...]:
+    def without(self, numbers: Iterable[int], model: Model) -> tuple[int, ...]:
         """Give those of these versions that have another content than a model."""
-        return tuple(number for number in numbers if not self.hold((number,), model))
+        return tuple(number for number, other in self.models(numbers).items() if not same_content(other, model))
 
     def check_files(self, version: Version) -> None:
         """Check that all files that a version is used with are there and unchanged.
@@ -161,15 +163,11 @@ class Versions:
         StoreError
             One was; the sentence says when, and by which decision.
         """
-        if self._gone(version) and (decision := self._collected(version.number)):
+        if self.store.gone(version) and (decision := self._collected(version.number)):
             raise StoreError(
                 f"The files of version {version.number} of {self.store.problem} were removed on {decision.at:%Y-%m-%d} "
                 f"by {decision.by} (decision {decision.number}: {decision.reason}); only its record is kept."
             )
-
-    def _gone(self, version: Version) -> list[str]:
-        files = dict.fromkeys(named_files(version.model_dump(mode="json")))
-        return [path for path in files if not (self.store.folder / path).is_file()]
 
     def _collected(self, number: int) -> Decision | None:
         newest_first = self.decisions.newest_first()

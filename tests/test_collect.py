@@ -281,6 +281,14 @@ def test_nothing_is_removed_where_a_record_cannot_be_read(store, registry, draft
 def test_a_run_whose_files_were_collected_is_told_so(store, registry, draft):
     late = draft("late")
     collect(store, ONE, AT_ONCE)
-    with pytest.raises(StoreError, match="is gone from the store, so no version was made of it; run again"):
+    with pytest.raises(StoreError, match="is gone from the store, so nothing was written that names it; run again"):
         registry.register(late)
     assert Decisions(store).all() == []
+
+
+def test_a_snapshot_whose_rows_were_collected_is_not_taken(store, table, take):
+    rows = table(1)
+    collect(store, ONE, AT_ONCE)
+    with pytest.raises(StoreError, match="is gone from the store, so nothing was written that names it; run again"):
+        take(rows)
+    assert Snapshots(store).entries() == []

@@ -169,6 +169,16 @@ def test_old_leases_are_tidied_away(store):
     assert len(list((store.folder / "leases").iterdir())) == 2 * KEPT
 
 
+def test_a_record_is_not_written_under_a_lock_that_was_taken_over(store):
+    def make(number):
+        with leases(store).held("collect"):
+            return Column(name="rooms", dtype="int64")
+
+    with pytest.raises(StoreError, match=r"took too long to look: its lock on .* was taken over, so it stopped"):
+        leases(store).append("columns", "look", make, seconds=0)
+    assert store.names("columns") == []
+
+
 def test_it_is_released_where_the_work_fails(store):
     with pytest.raises(ValueError, match="no"), leases(store).held("promote"):
         raise ValueError("no")

@@ -45,7 +45,7 @@ def test_a_minimal_problem_loads_with_defaults(tmp_path):
     assert (problem.split.kind, problem.split.test_size, problem.split.stratify) == ("hash", 0.2, None)
     assert problem.cross_validation.folds == 5
     assert (problem.gate.margin, problem.gate.confidence, problem.gate.at_least, problem.gate.at_most) == (
-        0.02,
+        None,
         0.95,
         None,
         None,
@@ -87,7 +87,7 @@ MISTAKES = {
     ),
     "misspelt key in gate": (
         MINIMAL + "[gate]\nmargn = 0.2\n",
-        ["'gate.margn'", "did you mean 'margin'?", "allowed: margin, confidence, at_least, at_most, fewest_rows."],
+        ["'gate.margn'", "did you mean 'margin'?", "allowed: margin, confidence, promote_when, "],
     ),
     "misspelt key in a candidate": (
         MINIMAL + "parametres = { alpha = 1.0 }\n",
@@ -155,9 +155,9 @@ MISTAKES = {
     "missing estimator": (HEAD + SOURCE + '[[candidates]]\nname = "a"\n', ["'candidates[1].estimator' is missing"]),
     "metric of another task": (
         'metric = "accuracy"\n' + MINIMAL,
-        ["metric = 'accuracy' does not fit task = 'regression'; allowed: rmse, mae, mape."],
+        ["metric = 'accuracy' does not fit task = 'regression'; allowed: rmse, mae, mape, r2."],
     ),
-    "unknown metric": ('metric = "auc"\n' + MINIMAL, ["'metric' = 'auc'", "'rmse', 'mae' or 'mape'"]),
+    "unknown metric": ('metric = "auc"\n' + MINIMAL, ["'metric' = 'auc'", "'rmse', 'mae', 'mape' or 'r2'"]),
     "unknown estimator": (
         HEAD + SOURCE + '[[candidates]]\nname = "a"\nestimator = "Rigde"\n',
         [
