@@ -70,6 +70,40 @@ def train(
 
 
 @app.command
+def adopt(
+    problem: str,
+    model: Path,
+    *,
+    trained_on: Path | None = None,
+    unseen: Annotated[bool, Parameter(negative=())] = False,
+    trust_pickle: Annotated[bool, Parameter(negative=())] = False,
+    options: Options = DEFAULTS,
+) -> int:
+    """Take a model that is in production already as the first version, so that the first retraining is a comparison.
+
+    Where a version is in production here, the model is judged like any challenger.
+
+    Parameters
+    ----------
+    model
+        A skops or Keras file of a fitted model that reads columns of the problem (or a pickle, see --trust-pickle).
+    trained_on
+        The rows that it was trained on, in any format that the problem's source may have; they never count.
+    unseen
+        Promise that it was trained on no row of the problem's data.
+    trust_pickle
+        Read a .joblib or .pkl file, which runs whatever program it holds; it is kept without a pickle.
+    """
+    from tasks.errors import ProblemError
+
+    if trained_on and unseen:
+        raise ProblemError("--trained-on and --unseen exclude each other: it saw rows of the data, or it saw none.")
+    rows = str(trained_on.resolve()) if trained_on else None
+    asked = {"trained_on": rows, "unseen": unseen, "trust_pickle": trust_pickle}
+    return _run("adoption", problem, options, model=str(model.resolve()), **asked)
+
+
+@app.command
 def validate(
     problem: str,
     file: Path | None = None,
@@ -299,11 +333,17 @@ def show(problem: str, version: int, *, options: Options = DEFAULTS) -> int:
         return print_json(found.model_dump(mode="json"))
     console = screen()
     console.print(f"[bold]{problem} version {version}[/] of {minute(found.created.isoformat())}", highlight=False)
-    console.print(leaderboard_table(found.model.leaderboard))
+    if found.model.leaderboard:
+        console.print(leaderboard_table(found.model.leaderboard))
     show_verdict(console, found)
     parameters = json.dumps(found.model.candidate.parameters, default=list)
     for line in (
-        f"Trained on {found.model.trained_on.rows:,} rows from {found.snapshot.origin}.",
+        f"Trained on {found.model.trained_on.rows:,} rows"
+        + (
+            f" from {found.snapshot.origin}."
+            if found.model.leaderboard
+            else ", as far as is known: it came from outside."
+        ),
         f"{found.model.candidate.estimator} with {parameters}",
         *(f"  {file.sha256[:12]}  {file.size:>12,} bytes  {name}" for name, file in found.model.files.items()),
     ):

@@ -65,7 +65,8 @@ def finished(version: Version, cause: Cause | None, findings: tuple[Finding, ...
 
 def nothing_new(known: Version, champion: Version | None) -> End:
     """Give the end of a run whose data, declaration, code and libraries were judged before."""
-    decided = "was deployed" if known.verdict.promote else f"was held ({known.verdict.cause})"
+    deployed = known.verdict.promote or (champion and champion.number == known.number)
+    decided = "was deployed" if deployed else f"was held ({known.verdict.cause})"
     text = f"Data, problem and code are those of version {known.number}, which {decided}."
     if champion and champion.number != known.number:
         text += f" Version {champion.number} is in production."
@@ -137,7 +138,7 @@ def close(end: End, problem: str, store: Store, started: datetime) -> State[Any]
         }
     )
     try:
-        folder = "runs" if flow_run.get_flow_name() == "training" else "checks"
+        folder = "runs" if flow_run.get_flow_name() in {"training", "adoption"} else "checks"
         store.create(f"{folder}/{started:%Y%m%dT%H%M%S}-{run.run}.json", run)
     except (SalamanderError, OSError) as error:
         get_run_logger().error("The record of this run could not be kept: %s", error)

@@ -5,10 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tasks.fresh_process import FreshProcess
-from tasks.looks import Looks
-from tasks.measure import measure
-
 from flows.approval import answer
 from flows.steps import resumable
 from flows.ui import show_verdict
@@ -16,8 +12,11 @@ from tasks.decide import decide
 from tasks.deploy import deploy
 from tasks.estimators import BASELINES
 from tasks.evaluate import evaluate
+from tasks.fresh_process import FreshProcess
 from tasks.investigate import investigate
 from tasks.keys import code_digest, digest
+from tasks.looks import Looks
+from tasks.measure import measure
 from tasks.problem import Problem
 from tasks.records import Answer, Cause, Contestants, Features, Model, Scores, Snapshot, Split, Trial, Verdict, Version
 from tasks.registry import Registry
@@ -28,13 +27,17 @@ from tasks.train import train
 
 @dataclass(frozen=True)
 class Challenge:
-    """A challenger, the rows that it is judged on, and what it was made from; ``key`` is that of the whole run."""
+    """A challenger, the rows that it is judged on, and what it was made from; ``key`` is that of the whole run.
+
+    ``adopted`` says who brought it from outside, if somebody did, and from where.
+    """
 
     model: Model
     features: Features
     sides: Split
     snapshot: Snapshot
     key: str
+    adopted: Answer | None = None
 
 
 def judged(
@@ -71,7 +74,9 @@ def judged(
         code_digest=code_digest(),
         created=datetime.now(UTC),
     )
-    return deploy(draft, store, fresh, promote=promote, approval=_asked(draft, problem, store, promote))
+    brought = challenge.adopted if contestants.champion is None else None
+    asked = None if brought else _asked(draft, problem, store, promote)
+    return deploy(draft, store, fresh, promote=promote, approval=asked, adopted=brought)
 
 
 def _contestants(problem: Problem, challenge: Challenge, store: Store) -> Contestants:

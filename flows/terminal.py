@@ -134,7 +134,8 @@ def show_run(console: Console, run: RunRecord, version: Version | None, *, of_fi
     if run.findings:
         console.print(findings_table(run.findings))
     if version and run.outcome in {"promoted", "held"}:
-        console.print(leaderboard_table(version.model.leaderboard))
+        if version.model.leaderboard:
+            console.print(leaderboard_table(version.model.leaderboard))
         show_verdict(console, version)
     cause = f" ({run.cause})" if run.cause else ""
     line = Text.assemble((f"{run.outcome.capitalize()}{cause}. ", f"bold {COLOURS[run.outcome]}"), run.sentence)

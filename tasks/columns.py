@@ -43,7 +43,7 @@ def feature_set(problem: Problem, columns: Iterable[Column]) -> FeatureSet:
         The problem names a column that the data does not have, or that holds something else than is needed.
     """
     dtypes = {column.name: column.dtype for column in with_history(problem, columns)}
-    kinds: dict[str, Kind] = {name: _kind(dtype) for name, dtype in dtypes.items()}
+    kinds: dict[str, Kind] = {name: kind_of(dtype) for name, dtype in dtypes.items()}
     where = f"data/{problem.name}/problem.toml"
     if taken := [name for name in problem.derived if name in dtypes]:
         raise ProblemError(f"{where}: derived.{taken[0]} has the name of a column of the data.")
@@ -125,7 +125,7 @@ def with_history(problem: Problem, columns: Iterable[Column]) -> tuple[Column, .
                     f"{where}.{key} names the column {name!r}, which the data does not have{meant(name, found)}; "
                     f"its columns: {listed(found)}."
                 )
-            if key == "of" and _kind(found[name].dtype) != "number":
+            if key == "of" and kind_of(found[name].dtype) != "number":
                 raise ProblemError(
                     f"{where}.of needs numbers, but the column {name!r} holds {found[name].dtype}; correct the data, "
                     "or name another column."
@@ -161,7 +161,7 @@ def _check_behaviours(where: str, behaviours: Iterable[Behaviour], dtypes: Mappi
     """Check that columns hold what declared behaviours change in them; a derived column changes with its source."""
     for behaviour in behaviours:
         name, dtype, new = behaviour.column, dtypes[behaviour.column], behaviour.replace
-        truth, number = dtype.startswith("bool"), _kind(dtype) == "number"
+        truth, number = dtype.startswith("bool"), kind_of(dtype) == "number"
         fits = isinstance(new, (int, float) if number else str) and isinstance(new, bool) == truth
         if new is None and (truth or not number):
             raise ProblemError(
@@ -186,7 +186,8 @@ def _role(problem: Problem, name: str, kind: Kind) -> Role | None:
     return "numeric" if kind == "number" else "categorical"
 
 
-def _kind(dtype: str) -> Kind:
+def kind_of(dtype: str) -> Kind:
+    """Give what a column of an Arrow type holds."""
     if dtype.startswith(("date", "timestamp")):
         return "date"
     return "number" if dtype.startswith(NUMBERS) else "text"

@@ -16,9 +16,18 @@ from tasks.store import Store
 
 @task(task_run_name="deploy")
 def deploy(
-    draft: Version, store: Store, fresh: FreshProcess, *, promote: bool, approval: Answer | None = None
+    draft: Version,
+    store: Store,
+    fresh: FreshProcess,
+    *,
+    promote: bool,
+    approval: Answer | None = None,
+    adopted: Answer | None = None,
 ) -> tuple[Version, Cause | None]:
     """Register a version and, where its verdict, the caller and whoever was asked allow it, put it into production.
+
+    A model that was ``adopted`` is what is in production already, somewhere else: where there is no champion it becomes
+    one whatever the verdict says of it, so that the next one is compared with it.
 
     Returns
     -------
@@ -29,15 +38,12 @@ def deploy(
     registry = Registry(store)
     version = registry.register(draft)
     logger.info("Registered as version %s.", version.number)
-    cause = _withheld(version, registry, promote, approval)
+    first = adopted if version.scores.champion_version is None else None
+    cause = _withheld(version, registry, promote, approval, first)
     if cause is None:
         fresh.rehearse(version, store)
         logger.info("A fresh process repeated its predictions.")
-        reason = approval and f"Approved: {approval.because} {version.verdict.reason}"
-        moved = registry.promote(
-            version, version.scores.champion_version, reason=reason, by=approval.by if approval else None
-        )
-        cause = moved if isinstance(moved, str) else None
+        cause = _promoted(version, registry, approval, first)
     if cause:
         registry.hold(version, cause, *((approval.because, approval.by) if approval else (version.verdict.reason,)))
         logger.info("Held (%s): version %s is kept, production stays as it is.", cause, version.number)
@@ -50,9 +56,25 @@ def deploy(
     return version, None
 
 
-def _withheld(version: Version, registry: Registry, promote: bool, approval: Answer | None) -> Cause | None:
+def _promoted(version: Version, registry: Registry, approval: Answer | None, adopted: Answer | None) -> Cause | None:
+    """Put a version into production, and write down who said so; give what hindered it, if something did."""
+    said = adopted or approval
+    word, verdict = ("Adopted", "The gate would say: ") if adopted else ("Approved", "")
+    moved = registry.promote(
+        version,
+        version.scores.champion_version,
+        kind="adopted" if adopted else "promoted",
+        reason=said and f"{word}: {said.because} {verdict}{version.verdict.reason}",
+        by=said.by if said else None,
+    )
+    return moved if isinstance(moved, str) else None
+
+
+def _withheld(
+    version: Version, registry: Registry, promote: bool, approval: Answer | None, adopted: Answer | None
+) -> Cause | None:
     """Give why a version is not to be deployed, before anything is tried."""
-    if not version.verdict.promote:
+    if not (version.verdict.promote or adopted):
         return version.verdict.cause
     if registry.is_blocked(version.model):
         return "blocked"

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.columns import arithmetic_inside, derive, served_columns
+from tasks.columns import arithmetic_inside, derive, names_with_role, served_columns
 from tasks.errors import StoreError
 from tasks.estimators import build, is_network
 from tasks.expressions import evaluate
+from tasks.problem import ESTIMATORS, TaskKind
 from tasks.records import FeatureSet, File, Model
 from tasks.store import Store
 
@@ -26,8 +27,17 @@ if TYPE_CHECKING:
 
 TRUSTED = (
     "numpy.dtype",
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",
+    "scipy.interpolate._bsplines.BSpline",
     "scipy.sparse._csr.csr_matrix",
+    "sklearn._loss.loss.HalfTweedieLoss",
+    "sklearn._loss.loss.HalfTweedieLossIdentity",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.feature_selection._univariate_selection.chi2",
+    "sklearn.feature_selection._univariate_selection.f_classif",
+    "sklearn.feature_selection._univariate_selection.f_regression",
     "sklearn.metrics._dist_metrics.BrayCurtisDistance64",
     "sklearn.metrics._dist_metrics.CanberraDistance64",
     "sklearn.metrics._dist_metrics.ChebyshevDistance64",
@@ -35,11 +45,17 @@ TRUSTED = (
     "sklearn.metrics._dist_metrics.HammingDistance64",
     "sklearn.metrics._dist_metrics.ManhattanDistance64",
     "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.StratifiedKFold",
+    "sklearn.multiclass._ConstantPredictor",
     "sklearn.neighbors._ball_tree.BallTree",
     "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
+    "tasks.adopted_estimators.Unnamed",
     "tasks.forecasts.ColumnForecast",
 )
 """The types that a model file may hold beyond what skops trusts by itself. Fixed here; a file never adds to it."""
@@ -134,10 +150,25 @@ def _load_pipeline(path: Path) -> Any:
 
 
 def _load_network(model: Model, path: Path) -> Any:
-    estimator = build(model.candidate, model.task, model.columns, model.seed)
+    if model.candidate.estimator in ESTIMATORS[model.task]:
+        estimator = build(model.candidate, model.task, model.columns, model.seed)
+    else:
+        estimator = network_from_outside(model.task, model.columns)
     if model.classes:
         estimator.classes_ = np.asarray(model.classes)
     return estimator.load(path)
+
+
+def network_from_outside(task: TaskKind, columns: FeatureSet) -> Any:
+    """Give the estimator, without its network, of a Keras network that was adopted."""
+    from tasks.adopted_estimators import AdoptedNetworkClassifier, AdoptedNetworkRegressor
+
+    kind = AdoptedNetworkRegressor if task == "regression" else AdoptedNetworkClassifier
+    return kind(
+        numeric=names_with_role(columns, "numeric"),
+        categorical=names_with_role(columns, "categorical"),
+        text=names_with_role(columns, "text"),
+    )
 
 
 def _derive_tensors(raw: dict[str, Any], columns: FeatureSet) -> dict[str, Any]:

@@ -277,6 +277,13 @@ class Model(Record):
         return {name.removeprefix(prefix): file for name, file in self.files.items() if name.startswith(prefix)}
 
 
+class Adopted(Record):
+    """A model from outside, and what a person should know of it."""
+
+    model: Model
+    notes: tuple[str, ...] = ()
+
+
 class Interval(Record):
     """A metric's value with the bounds of its confidence interval."""
 
@@ -555,7 +562,19 @@ Contestants.model_rebuild()
 
 RESULTS: dict[str, type[Record]] = {
     kind.__name__: kind
-    for kind in (Snapshot, Validated, Split, Features, Trial, Model, Scores, Measurements, Verdict, Investigation)
+    for kind in (
+        Snapshot,
+        Validated,
+        Split,
+        Features,
+        Trial,
+        Model,
+        Adopted,
+        Scores,
+        Measurements,
+        Verdict,
+        Investigation,
+    )
 }
 
 

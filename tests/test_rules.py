@@ -2,9 +2,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tasks.looks import LOOKS
 
 from tasks.gate import Gate
+from tasks.looks import LOOKS
 from tasks.records import Artifact, Comparison, File, Interval, Look, Scores, SliceComparison, Standing
 from tasks.rules import (
     Case,
