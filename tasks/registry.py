@@ -319,12 +319,13 @@ class Registry:
         return [*takewhile(lambda decision: decision.champion == number, self._decisions.newest_first())][-1]
 
     def _before(self, history: list[Decision], left: int) -> int:
-        once = {decision.champion for decision in history if decision.champion}
-        models = self._versions.models({*history[-1].blocked, *once})
-        bad = [models[number] for number in (*history[-1].blocked, left)]
-        return version_before(
-            self.store.problem, history, lambda number: any(same_content(each, models[number]) for each in bad)
-        )
+        bad = self._versions.models({*history[-1].blocked, left}).values()
+
+        def is_bad(number: int) -> bool:
+            model = self._versions.models((number,))[number]
+            return any(same_content(model, other) for other in bad)
+
+        return version_before(self.store.problem, history, is_bad)
 
     def _check_not_champion(self, version: Version, state: Decision, what: str) -> None:
         if state.champion == version.number:
