@@ -15,8 +15,10 @@ from tasks.bounds import Estimate
 from tasks.errors import DataRefused
 from tasks.harm import (
     FEWEST_UNITS,
+    LOPSIDED,
     Asked,
     estimates,
+    lopsided,
     one_unit,
     pair,
     resolved,
@@ -122,6 +124,8 @@ def compare(  # noqa: PLR0913
     judged = standings(metric, found, alpha, margin)
     allowed, fewest = float(judged.margin[0]), math.ceil(FEWEST_UNITS * len(target) / resampling.units)
     needed = rows_needed(metric, len(target), float(resolved(metric, found, alpha)[0]), allowed)
+    if margin is None and lopsided(metric, found)[0]:
+        needed = max(needed, math.ceil(len(target) * float(found.skewness[0] / LOPSIDED) ** 2))
     mine, others = (float(value[0]) for value in asked.values(metric))
     return Comparison(
         against=against,

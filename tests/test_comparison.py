@@ -143,6 +143,16 @@ def test_as_many_rows_as_are_needed_resolve_the_margin():
     assert enough.rows_needed <= enough.rows
 
 
+def test_where_a_few_rows_decide_it_takes_more_of_them():
+    theirs = np.ones(200)
+    ours = 1 + 0.05 * np.random.default_rng(0).normal(size=200)
+    theirs[:2] = 2.0
+    target, ours = of(ours * theirs.mean() / ours.mean())
+    found = against(MAE, target, ours, of(theirs)[1])
+    assert found.standing == "cannot tell"
+    assert 200 < found.rows_needed < 2000
+
+
 def test_rows_that_belong_together_count_once():
     """With ten rows in a group that err alike, single rows claim to be sure of what the groups cannot tell."""
     rng = np.random.default_rng(3)
