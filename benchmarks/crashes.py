@@ -33,11 +33,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from measuring import arguments_parser, mark, progress, run, scratch, show  # noqa: E402
 
-from tasks.collect import collect  # noqa: E402
-from tasks.decisions import Decisions  # noqa: E402
 from tasks.errors import ProblemError, StoreError  # noqa: E402
 from tasks.gate import Retention  # noqa: E402
-from tasks.leases import Lease, Leases  # noqa: E402
 from tasks.records import (  # noqa: E402
     Artifact,
     Changes,
@@ -51,8 +48,11 @@ from tasks.records import (  # noqa: E402
     Verdict,
     Version,
 )
+from tasks.registering.collect import collect  # noqa: E402
+from tasks.registering.decisions import Decisions  # noqa: E402
+from tasks.registering.leases import Lease, Leases  # noqa: E402
+from tasks.registering.seals import unsealed  # noqa: E402
 from tasks.registry import Registry  # noqa: E402
-from tasks.seals import unsealed  # noqa: E402
 from tasks.snapshots import Snapshots  # noqa: E402
 from tasks.store import Store, digest_of, numbered  # noqa: E402
 

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from itertools import takewhile
 from typing import Any, Literal
 
-from tasks.decisions import FIRST, Decisions, following
 from tasks.errors import ProblemError, StoreError
-from tasks.leases import Leases
-from tasks.projection import bring_in_line, is_in_line
 from tasks.records import Cause, Decision, DecisionKind, Model, Version
-from tasks.settled import held_for, is_settled, waiting
+from tasks.registering.decisions import FIRST, Decisions, following
+from tasks.registering.leases import Leases
+from tasks.registering.projection import bring_in_line, is_in_line
+from tasks.registering.settled import held_for, is_settled, waiting
+from tasks.registering.versions import Versions, same_content
+from tasks.registering.way_back import champion_of, version_before, version_named, when_champion
 from tasks.store import Store
-from tasks.versions import Versions, same_content
-from tasks.way_back import champion_of, version_before, version_named, when_champion
 
 Make = Callable[[int, Decision], Decision]
 
@@ -112,7 +112,7 @@ class Registry:
         return decision is not None and self._versions.hold(decision.blocked, model)
 
     def held_for(self, version: Version) -> Cause | None:
-        """Give what a version is held for, or None; see `tasks.settled`."""
+        """Give what a version is held for, or None; see `tasks.registering.settled`."""
         return held_for(version, self.history())
 
     def settled(self, key: str) -> Version | None:

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from scipy.stats import beta, bootstrap
 
-from tasks.comparison import compare, compare_slices, difference, measured
 from tasks.errors import DataRefused
+from tasks.judging.comparison import compare, compare_slices, difference, measured
+from tasks.judging.resampling import Resampling
 from tasks.metrics import METRICS
 from tasks.models import Prediction
 from tasks.problem import METRICS_OF
 from tasks.records import Comparison
-from tasks.resampling import Resampling
 
 MAE, RMSE, ACCURACY, AREA = (METRICS[name] for name in ("mae", "rmse", "accuracy", "roc_auc"))
 NONE = np.array([])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tasks.harm import (
+from tasks.judging.harm import (
     LARGEST,
     LARGEST_MARGIN,
     Asked,
@@ -15,8 +15,8 @@ from tasks.harm import (
     standings,
     unscaled,
 )
+from tasks.judging.resampling import Resampling
 from tasks.metrics import METRICS
-from tasks.resampling import Resampling
 
 MAE, RMSE, ACCURACY, R2 = (METRICS[name] for name in ("mae", "rmse", "accuracy", "r2"))
 

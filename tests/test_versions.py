@@ -2,13 +2,13 @@
 
 import pytest
 
-from tasks.decisions import following
 from tasks.errors import ProblemError, StoreError
-from tasks.leases import Leases
 from tasks.records import Version
+from tasks.registering.decisions import following
+from tasks.registering.leases import Leases
+from tasks.registering.seals import sealed
+from tasks.registering.versions import Versions, same_content
 from tasks.registry import Registry
-from tasks.seals import sealed
-from tasks.versions import Versions, same_content
 
 TABLE = '{"file": {"path": "models/a", "sha256": "a", "size": 1}, "rows": 9, "columns": []}'
 OLD = f"""{{

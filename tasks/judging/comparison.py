@@ -1,6 +1,6 @@
 """Comparison: what a challenger's metric is, how it stands against another model, and how it does on slices.
 
-What harm and its bounds are stands in `tasks.harm` and `tasks.bounds`, how slices are tested in `tasks.slice_tests`.
+What harm and its bounds are stands in `harm` and `bounds` beside this, how slices are tested in `slice_tests`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from tasks.bounds import Estimate
 from tasks.errors import DataRefused
-from tasks.harm import (
+from tasks.judging.bounds import Estimate
+from tasks.judging.harm import (
     FEWEST_UNITS,
     LOPSIDED,
     Asked,
@@ -26,10 +26,10 @@ from tasks.harm import (
     standings,
     unscaled,
 )
+from tasks.judging.resampling import Resampling
+from tasks.judging.slice_tests import SLICE_ALPHA, SliceTest, holm, slice_test
 from tasks.metrics import Metric
 from tasks.records import Comparison, Interval, SliceComparison, Standing
-from tasks.resampling import Resampling
-from tasks.slice_tests import SLICE_ALPHA, SliceTest, holm, slice_test
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 
 from pydantic_core import to_json
 
-from tasks import signatures
-from tasks.decisions import Decisions
 from tasks.errors import ProblemError, StoreError
-from tasks.leases import Leases
 from tasks.records import Decision, Model, Version
-from tasks.seals import sealed
+from tasks.registering import signatures
+from tasks.registering.decisions import Decisions
+from tasks.registering.leases import Leases
+from tasks.registering.seals import sealed
 from tasks.store import Store, numbered
 
 FOLDER = "versions"
