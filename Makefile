@@ -9,7 +9,7 @@ run: $(READY)  ## train the digits problem to the end and deploy version 1
 	@$(BIN)/salamander train digits
 
 test: $(READY)  ## all tests; starts the servers it needs and stops them
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 lint: $(READY)  ## style, types, imports
 	@$(BIN)/ruff check .
