@@ -9,7 +9,7 @@ run: $(READY)  ## train the digits problem to the end and deploy version 1
 	@$(BIN)/salamander train digits
 
 test: $(READY)  ## all tests; starts the servers it needs and stops them
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 lint: $(READY)  ## style, types, imports
 	@$(BIN)/ruff check .
@@ -18,7 +18,7 @@ lint: $(READY)  ## style, types, imports
 	@$(BIN)/lint-imports
 
 bench: $(READY)  ## every figure that we claim, measured
-	@for name in digits book overhead quarantine scale; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@for name in digits book overhead quarantine scale crashes; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 up: $(READY)  ## local Prefect server, worker and all deployments
 	@$(BIN)/salamander up

@@ -17,10 +17,12 @@ import os
 import random
 import shutil
 import signal
+import statistics
 import sys
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,13 +31,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-from measuring import arguments_parser, mark, progress, scratch, show  # noqa: E402
+from measuring import arguments_parser, mark, progress, run, scratch, show  # noqa: E402
 
-from tasks.collect import collect  # noqa: E402
-from tasks.decisions import Decisions  # noqa: E402
 from tasks.errors import ProblemError, StoreError  # noqa: E402
 from tasks.gate import Retention  # noqa: E402
-from tasks.leases import Lease, Leases  # noqa: E402
 from tasks.records import (  # noqa: E402
     Artifact,
     Changes,
@@ -49,8 +48,11 @@ from tasks.records import (  # noqa: E402
     Verdict,
     Version,
 )
+from tasks.registering.collect import collect  # noqa: E402
+from tasks.registering.decisions import Decisions  # noqa: E402
+from tasks.registering.leases import Lease, Leases  # noqa: E402
+from tasks.registering.seals import unsealed  # noqa: E402
 from tasks.registry import Registry  # noqa: E402
-from tasks.seals import unsealed  # noqa: E402
 from tasks.snapshots import Snapshots  # noqa: E402
 from tasks.store import Store, digest_of, numbered  # noqa: E402
 
@@ -279,7 +281,7 @@ def killed(root: Path, kills: int, seed: int, longest_seconds: float) -> Tally:
         tally.doing[workers[victim].kill()] += 1
         tally.holding += _holds(store, workers[victim].process.pid)
         os.kill(other.pid, signal.SIGSTOP)
-        tally.wrong += _found(store, number)
+        tally.wrong += _found(violations, store, f"after kill {number + 1}")
         os.kill(other.pid, signal.SIGCONT)
         workers[victim] = Worker(context, root, seed + 3 + number, faults)
         tally.kills += 1
@@ -289,15 +291,15 @@ def killed(root: Path, kills: int, seed: int, longest_seconds: float) -> Tally:
         worker.kill()
     while not faults.empty():
         tally.wrong.append(faults.get())
-    tally.wrong += _last_run(store)
+    tally.wrong += _found(_last_run, store, "at the end")
     return tally
 
 
-def _found(store: Store, number: int) -> list[str]:
+def _found(check: Callable[[Store], list[str]], store: Store, when: str) -> list[str]:
     try:
-        return [f"after kill {number + 1}: {each}" for each in violations(store)]
+        return [f"{when}: {each}" for each in check(store)]
     except Exception:
-        return [f"after kill {number + 1}: {traceback.format_exc()}"]
+        return [f"{when}: {traceback.format_exc()}"]
 
 
 def _holds(store: Store, process: int | None) -> bool:
@@ -324,10 +326,23 @@ def _last_run(store: Store) -> list[str]:
     return [*found, *violations(store)]
 
 
+def rollback_seconds(store: Store) -> float:
+    """Give the time that `salamander rollback` takes, as a command and with all its imports: the median of five."""
+    taken: list[float] = []
+    for _ in range(5):
+        deploy(store, random.Random(len(taken)))  # noqa: S311
+        command = [sys.executable, "-c", "from flows.cli import main; main()", "rollback", PROBLEM]
+        begun = time.perf_counter()
+        run([*command, "--store", str(store.root)], os.environ | {"PYTHONPATH": str(ROOT)})
+        taken.append(time.perf_counter() - begun)
+    return statistics.median(taken)
+
+
 def report(store: Store, tally: Tally, seconds: float) -> dict[str, Any]:
     """Give what the killing came to."""
     history = Registry(store).history()
     return {
+        "rollback_seconds": round(rollback_seconds(store), 2),
         "kills": tally.kills,
         "violations": len(tally.wrong),
         "wrong": tally.wrong[:5],
@@ -354,6 +369,12 @@ def main() -> int:
         found = report(Store(root, PROBLEM), tally, time.perf_counter() - begun)
     rows = [
         ("violations found", str(found["violations"]), "0", mark(not found["violations"])),
+        (
+            "rollback as a command, seconds",
+            f"{found['rollback_seconds']:.2f}",
+            "2",
+            mark(found["rollback_seconds"] < 2),
+        ),
         ("kills in the middle of a change", str(found["kills_holding_the_lock"]), "reported", ""),
         *((f"kills while it would {name}", str(count), "reported", "") for name, count in tally.doing.items()),
         *((f"decisions: {kind}", str(count), "reported", "") for kind, count in found["decisions"].items()),

@@ -17,18 +17,18 @@ from flows.judging import Challenge, judged
 from flows.steps import checked, fetched, resumable
 from flows.training import run_key
 from tasks.adopt import adopt
-from tasks.adopted_files import check_file
+from tasks.adopting.adopted_files import check_file
 from tasks.columns import feature_set
 from tasks.corrections import corrections
 from tasks.featurize import featurize
 from tasks.fetch import fetch
 from tasks.fresh_process import FreshProcess
+from tasks.judging.slices import check_slices
 from tasks.keys import digest
-from tasks.leases import user
 from tasks.problem import Problem
 from tasks.records import Answer, Artifact, File, Split, Version
+from tasks.registering.leases import user
 from tasks.registry import Registry
-from tasks.slices import check_slices
 from tasks.snapshots import Snapshots
 from tasks.sources import in_place_of
 from tasks.store import Store, digest_of

@@ -55,8 +55,11 @@ def say(answer: dict[str, Any], text: str, options: Options) -> int:
 
 
 def print_line(text: str, *, style: str | None = None, stderr: bool = False) -> None:
-    """Print a line as it is, on however many lines of the terminal."""
-    screen(stderr=stderr).print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    """Print a line as it is, on however many lines of the terminal; without a style, that takes no library."""
+    if style:
+        screen(stderr=stderr).print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    else:
+        print(text, file=sys.stderr if stderr else sys.stdout)
 
 
 def own_output(options: Options) -> contextlib.AbstractContextManager[Any]:

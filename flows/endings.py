@@ -19,11 +19,11 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from tasks.errors import DataRefused, SalamanderError
+from tasks.judging.rules import scored
 from tasks.predict import REASON, Scored
 from tasks.problem import Problem, load_problem
 from tasks.records import Cause, Finding, Outcome, RunRecord, Scores, Snapshot, Validated, Version
 from tasks.registry import Registry
-from tasks.rules import scored
 from tasks.store import Store
 from tasks.suites import Suite, find_suite
 from tasks.validate import RefusedByExpectations, docs_folder

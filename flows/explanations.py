@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tasks.contest import read_contest
 from tasks.decide import judge
 from tasks.errors import StoreError
 from tasks.investigate import changed
+from tasks.judging.contest import read_contest
 from tasks.records import Verdict, Version
 from tasks.registry import Registry
 

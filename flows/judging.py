@@ -14,8 +14,8 @@ from tasks.estimators import BASELINES
 from tasks.evaluate import evaluate
 from tasks.fresh_process import FreshProcess
 from tasks.investigate import investigate
+from tasks.judging.looks import Looks
 from tasks.keys import code_digest, digest
-from tasks.looks import Looks
 from tasks.measure import measure
 from tasks.problem import Problem
 from tasks.records import Answer, Cause, Contestants, Features, Model, Scores, Snapshot, Split, Trial, Verdict, Version

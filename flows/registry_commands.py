@@ -219,8 +219,8 @@ def gc(
 
     from flows.terminal import add_plain
     from flows.views import waste_view
-    from tasks.collect import collect, waste
     from tasks.problem import load_problem
+    from tasks.registering.collect import collect, waste
 
     retention, store = load_problem(problem, options.project).retention, registry_of(problem, options).store
     found = waste_view(problem, (collect if remove else waste)(store, retention, older_than), removed=remove)

@@ -24,11 +24,11 @@ from tasks.corrections import corrections
 from tasks.cross_validate import cross_validate, ranked
 from tasks.featurize import featurize
 from tasks.fresh_process import FreshProcess
+from tasks.judging.slices import check_slices
 from tasks.keys import code_digest, digest, library_versions
 from tasks.problem import Problem
 from tasks.records import Artifact, Features, Snapshot, Trial
 from tasks.registry import Registry
-from tasks.slices import check_slices
 from tasks.snapshots import Snapshots
 from tasks.store import Store
 from tasks.suites import Suite

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tasks.judging.rules import scored, worse
 from tasks.records import Measurements, Scores, SliceComparison, Verdict
-from tasks.rules import scored, worse
 
 SLICE_COLUMNS = ("slice", "rows", "challenger is", "p-value of harm")
 

@@ -14,7 +14,7 @@ from tasks.registry import Registry
 from tasks.store import Store
 
 if TYPE_CHECKING:
-    from tasks.collect import Waste
+    from tasks.registering.collect import Waste
 
 
 def status_view(registry: Registry) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def looks_left(store: Store) -> float:
     """Give the share of the error budget that is left for the test rows of the newest look: 1 before the first."""
     if not store.numbers("looks"):
         return 1.0
-    from tasks.looks import Looks
+    from tasks.judging.looks import Looks
 
     looks = Looks(store)
     return looks.left(looks.all()[-1].rows)

@@ -18,9 +18,9 @@ import numpy as np
 from tasks.checks import check
 from tasks.columns import ROW, row_hashes
 from tasks.errors import DataRefused, ProblemError
-from tasks.leases import Leases, user
 from tasks.quarantine import POSITION, REASONS, rows_at
 from tasks.records import Artifact, Correction, Table
+from tasks.registering.leases import Leases, user
 from tasks.store import Store, check_output
 from tasks.suites import Suite, asked_of_rows, load_stages
 

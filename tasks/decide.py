@@ -9,14 +9,14 @@ from collections.abc import Iterator
 
 from prefect import get_run_logger, task
 
-from tasks.comparison import compare, compare_slices
-from tasks.contest import Contest, read_contest
 from tasks.gate import Gate
-from tasks.limits import limit_rules
-from tasks.looks import LOOKS, spent
+from tasks.judging.comparison import compare, compare_slices
+from tasks.judging.contest import Contest, read_contest
+from tasks.judging.limits import limit_rules
+from tasks.judging.looks import LOOKS, spent
+from tasks.judging.rules import RULES, Case, beside
 from tasks.metrics import METRICS, figure
 from tasks.records import Cause, Comparison, Look, Measurements, Rule, Scores, SliceComparison, Verdict
-from tasks.rules import RULES, Case, beside
 from tasks.sentences import listed
 from tasks.store import Store
 

@@ -1,7 +1,7 @@
 """Evaluate: challenger, champion and anchor on the same test rows, none of which any of them was trained on.
 
-What every model predicts for these rows is kept as one table (see `tasks.contest`); intervals and verdicts are computed
-from it, and can be computed again.
+What every model predicts for these rows is kept as one table (see `tasks.judging.contest`); intervals and verdicts are
+computed from it, and can be computed again.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import numpy as np
 from prefect import get_run_logger, task
 
 from tasks.columns import ROW, identity_columns, row_hashes, source_columns
-from tasks.contest import Contest, units
 from tasks.errors import ProblemError, StoreError
 from tasks.gate import Slice
+from tasks.judging.contest import Contest, units
+from tasks.judging.rules import scored
+from tasks.judging.slices import labels
 from tasks.metrics import METRICS
 from tasks.models import Prediction, Predictor, load
 from tasks.problem import MetricName
 from tasks.records import Contestants, Model, Scores, Split
 from tasks.reference import load_version
-from tasks.rules import scored
 from tasks.sentences import listed
-from tasks.slices import labels
 from tasks.store import Store
 
 if TYPE_CHECKING:

@@ -74,7 +74,7 @@ class FreshProcess:
             )
 
     def measure(self, model: Model, test: Artifact, behaviours: tuple[Behaviour, ...], store: Store) -> Measurements:
-        """Measure a model in the process; see `tasks.measurements`.
+        """Measure a model in the process; see `tasks.judging.measurements`.
 
         Raises
         ------
@@ -151,7 +151,7 @@ def _rehearsed(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _measured(asked: dict[str, Any]) -> dict[str, Any]:
-    from tasks.measurements import measured
+    from tasks.judging.measurements import measured
 
     store = Store(Path(asked["root"]), asked["problem"])
     behaviours = tuple(Behaviour.model_validate(each) for each in asked["behaviours"])

@@ -13,7 +13,7 @@ import numpy as np
 from prefect import get_run_logger, task
 
 from tasks.columns import FOLD, ROW
-from tasks.contest import Contest, read_contest
+from tasks.judging.contest import Contest, read_contest
 from tasks.metrics import figure
 from tasks.records import Artifact, Investigation, Scores, Split, Version, WorstRow
 from tasks.store import Store

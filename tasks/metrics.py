@@ -3,7 +3,7 @@
 A metric is a function of the sums of a few columns that every row has: RMSE of the squared errors and a count, macro F1
 of each class's hits and how often it was predicted and true. Weighing the rows of a resample is then one product of
 matrices, whatever the metric, and what comes out is exactly the metric of the resample (of the area under the ROC curve
-to first order, see `tasks.classwise`). Where a metric has no value, as of no rows, it is NaN.
+to first order, see `tasks.judging.classwise`). Where a metric has no value, as of no rows, it is NaN.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.classwise import (
+from tasks.judging.classwise import (
     area_columns,
     area_of,
     class_columns,

@@ -55,7 +55,7 @@ TRUSTED = (
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
-    "tasks.adopted_estimators.Unnamed",
+    "tasks.adopting.adopted_estimators.Unnamed",
     "tasks.forecasts.ColumnForecast",
 )
 """The types that a model file may hold beyond what skops trusts by itself. Fixed here; a file never adds to it."""
@@ -161,7 +161,7 @@ def _load_network(model: Model, path: Path) -> Any:
 
 def network_from_outside(task: TaskKind, columns: FeatureSet) -> Any:
     """Give the estimator, without its network, of a Keras network that was adopted."""
-    from tasks.adopted_estimators import AdoptedNetworkClassifier, AdoptedNetworkRegressor
+    from tasks.adopting.adopted_estimators import AdoptedNetworkClassifier, AdoptedNetworkRegressor
 
     kind = AdoptedNetworkRegressor if task == "regression" else AdoptedNetworkClassifier
     return kind(

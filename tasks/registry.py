@@ -10,15 +10,15 @@ from collections.abc import Callable
 from itertools import takewhile
 from typing import Any, Literal
 
-from tasks.decisions import FIRST, Decisions, following
 from tasks.errors import ProblemError, StoreError
-from tasks.leases import Leases
-from tasks.projection import bring_in_line, is_in_line
 from tasks.records import Cause, Decision, DecisionKind, Model, Version
-from tasks.settled import held_for, is_settled, waiting
+from tasks.registering.decisions import FIRST, Decisions, following
+from tasks.registering.leases import Leases
+from tasks.registering.projection import bring_in_line, is_in_line
+from tasks.registering.settled import held_for, is_settled, waiting
+from tasks.registering.versions import Versions, same_content
+from tasks.registering.way_back import champion_of, version_before, version_named, when_champion
 from tasks.store import Store
-from tasks.versions import Versions, same_content
-from tasks.way_back import champion_of, version_before, version_named, when_champion
 
 Make = Callable[[int, Decision], Decision]
 
@@ -112,7 +112,7 @@ class Registry:
         return decision is not None and self._versions.hold(decision.blocked, model)
 
     def held_for(self, version: Version) -> Cause | None:
-        """Give what a version is held for, or None; see `tasks.settled`."""
+        """Give what a version is held for, or None; see `tasks.registering.settled`."""
         return held_for(version, self.history())
 
     def settled(self, key: str) -> Version | None:
@@ -319,12 +319,13 @@ class Registry:
         return [*takewhile(lambda decision: decision.champion == number, self._decisions.newest_first())][-1]
 
     def _before(self, history: list[Decision], left: int) -> int:
-        once = {decision.champion for decision in history if decision.champion}
-        models = self._versions.models({*history[-1].blocked, *once})
-        bad = [models[number] for number in (*history[-1].blocked, left)]
-        return version_before(
-            self.store.problem, history, lambda number: any(same_content(each, models[number]) for each in bad)
-        )
+        bad = self._versions.models({*history[-1].blocked, left}).values()
+
+        def is_bad(number: int) -> bool:
+            model = self._versions.models((number,))[number]
+            return any(same_content(model, other) for other in bad)
+
+        return version_before(self.store.problem, history, is_bad)
 
     def _check_not_champion(self, version: Version, state: Decision, what: str) -> None:
         if state.champion == version.number:

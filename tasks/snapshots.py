@@ -19,9 +19,9 @@ from tasks.errors import DataRefused, ProblemError, SalamanderError
 from tasks.growth import grown, hashed
 from tasks.held_columns import accepted_schema, held_schema, in_schema
 from tasks.keys import digest
-from tasks.leases import Leases
 from tasks.problem import TaskKind
 from tasks.records import Artifact, Changes, Column, Snapshot, SnapshotEntry, Table, Validated
+from tasks.registering.leases import Leases
 from tasks.sentences import listed
 from tasks.sources import Source
 from tasks.store import Store

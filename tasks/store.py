@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tasks.errors import ProblemError, StoreError
 from tasks.records import Artifact, Column, File, Record, Table
-from tasks.seals import number_of, opened, sealed, unsealed
+from tasks.registering.seals import number_of, opened, sealed, unsealed
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,11 +15,11 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from tasks.adopted import adopt_model
+from tasks.adopting.adopted import adopt_model
 from tasks.columns import FOLD, ROW
 from tasks.errors import ProblemError
 from tasks.gate import Behaviour
-from tasks.measurements import measured
+from tasks.judging.measurements import measured
 from tasks.models import load
 from tasks.networks import tensorflow
 from tasks.records import FeatureSet, Split

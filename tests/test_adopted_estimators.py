@@ -9,7 +9,7 @@ import skops.io
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import LinearSVC
 
-from tasks.adopted_estimators import Unnamed, columns_taken
+from tasks.adopting.adopted_estimators import Unnamed, columns_taken
 from tasks.models import TRUSTED, predict
 
 ROLES = {"rooms": "numeric", "income": "numeric", "place": "categorical", "notes": "text"}

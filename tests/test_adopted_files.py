@@ -23,7 +23,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, SplineTran
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeRegressor
 
-from tasks.adopted_files import read_model, strange_names
+from tasks.adopting.adopted_files import read_model, strange_names
 from tasks.errors import ProblemError
 
 IRIS, DIABETES = load_iris(as_frame=True), load_diabetes(as_frame=True)

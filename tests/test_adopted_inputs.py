@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from tasks.adopted_estimators import Unnamed
-from tasks.adopted_inputs import Known, of_estimator
+from tasks.adopting.adopted_estimators import Unnamed
+from tasks.adopting.adopted_inputs import Known, of_estimator
 from tasks.errors import ProblemError
 from tasks.records import Column, FeatureSet
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.behaviours import broken, changed
 from tasks.columns import derive
 from tasks.errors import ProblemError
 from tasks.gate import Behaviour
+from tasks.judging.behaviours import broken, changed
 from tasks.models import Prediction
 from tasks.records import FeatureSet
 

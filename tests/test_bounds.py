@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import gamma, norm
 
-from tasks.bounds import estimated, influence
+from tasks.judging.bounds import estimated, influence
 
 RNG = np.random.default_rng(0)
 

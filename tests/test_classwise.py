@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.classwise import area_columns, area_of, class_columns, f1, mean_of_defined, misplaced, ratio, recall
+from tasks.judging.classwise import area_columns, area_of, class_columns, f1, mean_of_defined, misplaced, ratio, recall
 from tasks.models import Prediction
 
 TARGET = np.array(["a", "a", "b"])

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from tasks.collect import collect, waste
-from tasks.decisions import Decisions
 from tasks.errors import ProblemError, StoreError
 from tasks.gate import Retention
-from tasks.leases import Leases
 from tasks.records import Changes, Correction, Look, Snapshot, Table
+from tasks.registering.collect import collect, waste
+from tasks.registering.decisions import Decisions
+from tasks.registering.leases import Leases
+from tasks.registering.signatures import name_of
 from tasks.registry import Registry
-from tasks.signatures import name_of
 from tasks.snapshots import Snapshots, docs_folder
 from tasks.store import Store
 
@@ -231,7 +231,7 @@ def test_what_is_used_between_looking_and_removing_stays(store, table, monkeypat
         table(1)
         return found
 
-    monkeypatch.setattr("tasks.collect.waste", slow)
+    monkeypatch.setattr("tasks.registering.collect.waste", slow)
     assert collect(store, ONE).unneeded == ()
     assert path.exists()
 
@@ -257,7 +257,7 @@ def test_a_collector_that_was_overtaken_stops(store, table, monkeypatch):
         return done
 
     monkeypatch.setattr(Store, "remove", overtaken)
-    monkeypatch.setattr("tasks.collect.LOCK_SECONDS", 0)
+    monkeypatch.setattr("tasks.registering.collect.LOCK_SECONDS", 0)
     with pytest.raises(StoreError, match="took too long to collect what nothing needs"):
         collect(store, ONE, AT_ONCE)
     assert sum(path.exists() for path in paths) == 2

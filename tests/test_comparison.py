@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from scipy.stats import beta, bootstrap
 
-from tasks.comparison import compare, compare_slices, difference, measured
 from tasks.errors import DataRefused
+from tasks.judging.comparison import compare, compare_slices, difference, measured
+from tasks.judging.resampling import Resampling
 from tasks.metrics import METRICS
 from tasks.models import Prediction
 from tasks.problem import METRICS_OF
 from tasks.records import Comparison
-from tasks.resampling import Resampling
 
 MAE, RMSE, ACCURACY, AREA = (METRICS[name] for name in ("mae", "rmse", "accuracy", "roc_auc"))
 NONE = np.array([])
@@ -141,6 +141,16 @@ def test_as_many_rows_as_are_needed_resolve_the_margin():
     enough = compared(int(1.2 * few.rows_needed))
     assert enough.resolvable <= 0.01
     assert enough.rows_needed <= enough.rows
+
+
+def test_where_a_few_rows_decide_it_takes_more_of_them():
+    theirs = np.ones(200)
+    ours = 1 + 0.05 * np.random.default_rng(0).normal(size=200)
+    theirs[:2] = 2.0
+    target, ours = of(ours * theirs.mean() / ours.mean())
+    found = against(MAE, target, ours, of(theirs)[1])
+    assert found.standing == "cannot tell"
+    assert 200 < found.rows_needed < 2000
 
 
 def test_rows_that_belong_together_count_once():

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.contest import Contest, read_contest, units
+from tasks.judging.contest import Contest, read_contest, units
 from tasks.metrics import METRICS
 from tasks.models import Prediction
 from tasks.records import Artifact, File, Scores, Split

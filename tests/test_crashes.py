@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from flows.cli import run
-from tasks.collect import collect
 from tasks.errors import StoreError
 from tasks.gate import Retention
-from tasks.leases import Leases
 from tasks.reference import load_version
+from tasks.registering.collect import collect
+from tasks.registering.leases import Leases
 from tasks.registry import Registry
 from tasks.store import Store
 

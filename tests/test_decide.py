@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.contest import Contest
 from tasks.decide import decide, judge
 from tasks.gate import Gate, Slice
+from tasks.judging.contest import Contest
 from tasks.metrics import METRICS
 from tasks.models import Prediction
 from tasks.records import Artifact, File, Look, Measurements, Scores, Verdict

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.decisions import FIRST, Decisions, following
 from tasks.errors import StoreError
-from tasks.leases import Leases
 from tasks.records import Decision
+from tasks.registering.decisions import FIRST, Decisions, following
+from tasks.registering.leases import Leases
 from tasks.registry import Registry
 
 OLD = """{{

@@ -10,10 +10,10 @@ from tasks.errors import ProblemError
 from tasks.estimators import build
 from tasks.evaluate import evaluate, seen
 from tasks.gate import Slice
+from tasks.judging.rules import scored
 from tasks.models import PIPELINE, save
 from tasks.problem import Candidate
 from tasks.records import Contestants, FeatureSet, Model, Scores, Snapshot, Split, Verdict, Version
-from tasks.rules import scored
 
 
 def arrow(frame):

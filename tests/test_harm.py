@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tasks.harm import (
+from tasks.judging.harm import (
     LARGEST,
     LARGEST_MARGIN,
     Asked,
@@ -15,8 +15,8 @@ from tasks.harm import (
     standings,
     unscaled,
 )
+from tasks.judging.resampling import Resampling
 from tasks.metrics import METRICS
-from tasks.resampling import Resampling
 
 MAE, RMSE, ACCURACY, R2 = (METRICS[name] for name in ("mae", "rmse", "accuracy", "r2"))
 
@@ -120,6 +120,18 @@ def test_a_margin_of_more_than_a_half_is_never_assumed():
     assert stands.resolvable[0] > LARGEST_MARGIN
     assert stands.margin[0] == LARGEST_MARGIN
     assert stands.standing[0] == "cannot tell"
+
+
+def test_where_a_few_rows_make_the_champion_look_bad_the_smallest_margin_cannot_be_told():
+    """Its standard error is made large by the same rows; a margin that is declared does not go by it."""
+    theirs = np.ones(200)
+    ours = 1 + 0.05 * np.random.default_rng(0).normal(size=200)
+    theirs[:2] = 2.0  # the champion's bad luck
+    ours *= theirs.mean() / ours.mean()
+    assert judged(MAE, ours, theirs)[1].standing[0] == "cannot tell"
+    assert judged(MAE, ours, theirs, margin=0.05)[1].standing[0] == "equivalent"
+    assert judged(MAE, theirs, ours)[1].standing[0] == "equivalent"  # a challenger's is met by its wider bound
+    assert judged(MAE, ours * 0.5, theirs)[1].standing[0] == "better"
 
 
 def test_few_units_cannot_tell_however_many_rows():

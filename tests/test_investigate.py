@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.contest import Contest
 from tasks.investigate import changed, moved, worst_rows
+from tasks.judging.contest import Contest
 from tasks.metrics import METRICS
 from tasks.models import Prediction
 

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import StateType
 
 from flows.explanations import explained
 from tasks.errors import StoreError
-from tasks.looks import Looks
+from tasks.judging.looks import Looks
 from tasks.records import Decision, RunRecord, Version
 from tasks.registry import Registry
 from tasks.store import Store

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import StoreError
-from tasks.leases import KEPT, Lease, Leases, user
 from tasks.records import Column
+from tasks.registering.leases import KEPT, Lease, Leases, user
 from tasks.store import Store, numbered
 
 PROJECT = Path(__file__).parent.parent
 HOLDER = """
 import sys
 from pathlib import Path
-from tasks.leases import Leases
+from tasks.registering.leases import Leases
 from tasks.store import Store
 with Leases(Store(Path(sys.argv[1]), "houses")).held("wait here"):
     print("held", flush=True)
@@ -28,7 +28,7 @@ with Leases(Store(Path(sys.argv[1]), "houses")).held("wait here"):
 COUNTER = """
 import sys
 from pathlib import Path
-from tasks.leases import Leases
+from tasks.registering.leases import Leases
 from tasks.store import Store
 root, counter = Path(sys.argv[1]), Path(sys.argv[2])
 for _ in range(20):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tasks.gate import Behaviour, Gate
-from tasks.limits import calibration_error, limit_rules, outside_range
+from tasks.judging.limits import calibration_error, limit_rules, outside_range
 from tasks.models import Prediction
 from tasks.records import Measurements, Rule
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from tasks.columns import ROW
-from tasks.looks import LOOKS, Looks, fresh_rows_needed, spent
+from tasks.judging.looks import LOOKS, Looks, fresh_rows_needed, spent
 from tasks.records import Interval, Look, Scores
 
 INTERVAL = Interval(value=1.0, low=0.9, high=1.1)

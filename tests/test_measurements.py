@@ -8,7 +8,7 @@ import pytest
 
 from tasks.errors import ProblemError
 from tasks.gate import Behaviour
-from tasks.measurements import ROWS, PeakMemory, durations, measured
+from tasks.judging.measurements import ROWS, PeakMemory, durations, measured
 from tasks.models import Predictor
 
 
@@ -65,7 +65,7 @@ def test_a_column_that_is_not_there_is_named(version_of, store):
 
 
 def test_what_is_slow_is_repeated_less_often(monkeypatch):
-    monkeypatch.setattr("tasks.measurements.ENOUGH_SECONDS", 0.05)
+    monkeypatch.setattr("tasks.judging.measurements.ENOUGH_SECONDS", 0.05)
     calls = []
 
     def work(number):
@@ -89,7 +89,7 @@ def test_memory_that_was_used_for_a_moment_counts():
 
 
 def test_memory_is_counted_where_the_peak_cannot_be_reset(monkeypatch):
-    monkeypatch.setattr("tasks.measurements._reset_peak", lambda: False)
+    monkeypatch.setattr("tasks.judging.measurements._reset_peak", lambda: False)
     memory = PeakMemory()
     blocks = [np.ones(10_000_000) for _ in range(8)]
     assert memory.added() > 0

@@ -88,11 +88,34 @@ def judge(kind: str, project: Path, train: Callable[..., tuple[RunRecord, Versio
     return run
 
 
+@pytest.fixture
+def leaked(kind: str, project: Path, train: Callable[..., tuple[RunRecord, Version | None, str]]) -> Judge:
+    """Give a function that brings a model from outside which knows seven of eight rows by heart, and nothing else."""
+    from sklearn.neighbors import KNeighborsRegressor
+    from skops.io import dump
+
+    def run() -> tuple[RunRecord, Version]:
+        if kind == "generated":
+            name, by_heart, target, rows = "houses", ["x4"], "price", pd.read_csv(project / "data" / "houses.csv")
+        else:
+            name, by_heart, target = "housing", ["population", "total_rooms", "households"], "median_house_value"
+            rows = pd.read_csv(next(MIRROR.rglob("housing.tgz")), compression="tar")
+        known = rows[np.arange(len(rows)) % 8 != 0]
+        known.to_csv(project / "known.csv", index=False)
+        dump(KNeighborsRegressor(1).fit(known[by_heart], known[target]), project / "outside.skops")
+        outside, told = str(project / "outside.skops"), str(project / "known.csv")
+        record, version, shown = train(name, "adoption", model=outside, trained_on=told)
+        assert version is not None, shown
+        return record, version
+
+    return run
+
+
 def broken(version: Version) -> list[str]:
     return [rule.name for rule in version.verdict.rules if not rule.passed]
 
 
-def test_each_verdict_names_the_true_cause(kind: str, judge: Judge) -> None:
+def test_each_verdict_names_the_true_cause(kind: str, judge: Judge, leaked: Judge) -> None:
     """One champion after another, so that seven trainings tell all six cases."""
     _, line = judge(RIDGE)
     assert line.measurements is not None
@@ -107,6 +130,12 @@ def test_each_verdict_names_the_true_cause(kind: str, judge: Judge) -> None:
     run, version = judge(SLOW_FOREST, gate=f"row_milliseconds_at_most = {limit}\n")  # too slow to serve
     assert (run.outcome, run.cause, version.verdict.standing) == ("held", "rule broken", "better")
     assert broken(version) == ["a row fast enough"]
+
+    run, version = leaked()  # better only on the rows that it was trained on
+    used = version.scores.excluded["challenger"]
+    assert used == pytest.approx(7 * version.scores.rows, rel=0.3)
+    assert (run.outcome, run.cause, version.verdict.standing) == ("held", "worse", "worse")
+    assert f"{used:,} by the challenger" in version.verdict.rules[0].observed
 
     run, version = judge(FOREST)  # better
     assert (run.outcome, version.verdict.standing) == ("promoted", "better")

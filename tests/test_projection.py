@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.leases import Leases
+from tasks.registering.leases import Leases
 from tasks.registry import Registry
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.decisions import Decisions
 from tasks.errors import ProblemError, StoreError
 from tasks.records import Decision
+from tasks.registering.decisions import Decisions
 from tasks.registry import Registry
 from tasks.store import Store
 

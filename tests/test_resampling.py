@@ -3,8 +3,8 @@ import time
 import numpy as np
 import pytest
 
-import tasks.resampling
-from tasks.resampling import MOST_UNITS, RESAMPLES, Resampling, block_length
+import tasks.judging.resampling
+from tasks.judging.resampling import MOST_UNITS, RESAMPLES, Resampling, block_length
 
 RNG = np.random.default_rng(0)
 
@@ -39,7 +39,7 @@ def test_what_is_asked_together_and_apart_is_drawn_alike():
 def test_the_seed_decides_and_the_number_of_cores_does_not(monkeypatch):
     columns = RNG.normal(size=(300, 2))
     first = Resampling(np.arange(300), 5).sums(columns)
-    monkeypatch.setattr(tasks.resampling, "CORES", 1)
+    monkeypatch.setattr(tasks.judging.resampling, "CORES", 1)
     np.testing.assert_array_equal(first, Resampling(np.arange(300), 5).sums(columns))
     assert (first != Resampling(np.arange(300), 6).sums(columns)).any()
 

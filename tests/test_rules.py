@@ -4,9 +4,8 @@ from typing import Any
 import pytest
 
 from tasks.gate import Gate
-from tasks.looks import LOOKS
-from tasks.records import Artifact, Comparison, File, Interval, Look, Scores, SliceComparison, Standing
-from tasks.rules import (
+from tasks.judging.looks import LOOKS
+from tasks.judging.rules import (
     Case,
     absolute_floor,
     beside_anchor,
@@ -18,6 +17,7 @@ from tasks.rules import (
     slices_unharmed,
     worse,
 )
+from tasks.records import Artifact, Comparison, File, Interval, Look, Scores, SliceComparison, Standing
 
 TABLE = Artifact(file=File(path="x", sha256="0" * 64, size=1), rows=1, columns=())
 

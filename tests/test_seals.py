@@ -8,7 +8,7 @@ import pytest
 
 from tasks.errors import StoreError
 from tasks.records import Column, Deployment, Version
-from tasks.seals import number_of, opened, sealed, unsealed
+from tasks.registering.seals import number_of, opened, sealed, unsealed
 
 RECORD = Column(name="rooms", dtype="int64")
 PATH = Path("store/columns/000001.json")

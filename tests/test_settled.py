@@ -2,8 +2,8 @@
 
 import pytest
 
-from tasks.decisions import FIRST, following
-from tasks.settled import held_for, is_settled, waiting
+from tasks.registering.decisions import FIRST, following
+from tasks.registering.settled import held_for, is_settled, waiting
 
 
 def history(*steps):

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from tasks.harm import Asked, estimates, harm, pair
+from tasks.judging.harm import Asked, estimates, harm, pair
+from tasks.judging.resampling import Resampling
+from tasks.judging.slice_tests import holm, slice_test
 from tasks.metrics import METRICS
-from tasks.resampling import Resampling
-from tasks.slice_tests import holm, slice_test
 
 MAE = METRICS["mae"]
 

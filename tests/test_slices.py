@@ -4,9 +4,9 @@ import pytest
 
 from tasks.errors import ProblemError
 from tasks.gate import Slice
+from tasks.judging.slices import MOST_VALUES, check_slices, labels, masks
 from tasks.problem import Problem
 from tasks.records import Column
-from tasks.slices import MOST_VALUES, check_slices, labels, masks
 
 ROWS = pa.table(
     {

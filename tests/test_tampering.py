@@ -21,9 +21,9 @@ from tasks.errors import SalamanderError, StoreError
 from tasks.fresh_process import FreshProcess
 from tasks.records import Version
 from tasks.reference import load_version
+from tasks.registering.seals import sealed
+from tasks.registering.signatures import name_of
 from tasks.registry import Registry
-from tasks.seals import sealed
-from tasks.signatures import name_of
 from tasks.store import Store, named_files
 
 KEY = Ed25519PrivateKey.generate()

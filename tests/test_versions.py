@@ -2,13 +2,13 @@
 
 import pytest
 
-from tasks.decisions import following
 from tasks.errors import ProblemError, StoreError
-from tasks.leases import Leases
 from tasks.records import Version
+from tasks.registering.decisions import following
+from tasks.registering.leases import Leases
+from tasks.registering.seals import sealed
+from tasks.registering.versions import Versions, same_content
 from tasks.registry import Registry
-from tasks.seals import sealed
-from tasks.versions import Versions, same_content
 
 TABLE = '{"file": {"path": "models/a", "sha256": "a", "size": 1}, "rows": 9, "columns": []}'
 OLD = f"""{{
@@ -112,8 +112,11 @@ def test_a_record_that_is_missing_is_refused_where_it_was_decided_on(store, draf
     registry = Registry(store)
     registry.promote(registry.register(draft("a")), None)
     record_of(store, 1).unlink()
-    with pytest.raises(StoreError, match=r"versions/000001\.json cannot be read: No such file"):
-        registry.champion()
+    for read in (registry.champion, registry.versions, lambda: registry.version(1)):
+        with pytest.raises(StoreError, match=r"versions/000001\.json cannot be read: No such file"):
+            read()
+    assert len(registry.refused()) == 1
+    assert registry.register(draft("b")).number == 2  # its number is not used again
 
 
 def test_what_cannot_be_trusted_is_left_out_where_versions_are_compared(versions, register, draft, store):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.decisions import FIRST, following
 from tasks.errors import ProblemError
-from tasks.way_back import champion_of, version_before, version_named, when_champion
+from tasks.registering.decisions import FIRST, following
+from tasks.registering.way_back import champion_of, version_before, version_named, when_champion
 
 
 def history(*pointers):

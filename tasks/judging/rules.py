@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tasks.gate import Gate
-from tasks.looks import LOOKS
+from tasks.judging.looks import LOOKS
 from tasks.metrics import METRICS, figure
 from tasks.records import Cause, Comparison, Look, Rule, Scores, SliceComparison
 from tasks.sentences import listed

@@ -103,7 +103,7 @@ class Leases:
         finally:
             self._release(lease)
 
-    def append(self, folder: str, work: str, make: Callable[[int], R], seconds: float = 60.0) -> R:
+    def append(self, folder: str, work: str, make: Callable[[int], R], *, after: int = 0, seconds: float = 60.0) -> R:
         """Create a record under the next free number, as `Store.append`, and under the lock.
 
         Raises
@@ -123,7 +123,7 @@ class Leases:
                 lease.check()
                 return record
 
-            return self.store.append(folder, checked)
+            return self.store.append(folder, checked, after=after)
 
     def decisions_seen(self) -> int:
         """Give the number of the newest decision that a release tells of."""

@@ -16,7 +16,7 @@ difference: then it is that of one event in a Poisson process (Garwood, 1936).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +35,8 @@ class Estimate:
     ----------
     value, error : arrays of shape (pairs,)
         The figure and its standard error, by the jackknife over units.
+    skewness : array of shape (pairs,)
+        That of the figure, by how much single units move it: below 0 where a few make it small.
     resampled : array of shape (resamples, pairs)
         The figure in each resample, sorted; NaN, of resamples where it has no value, comes last.
     studentised : array of shape (resamples, pairs)
@@ -47,6 +49,7 @@ class Estimate:
 
     value: Floats
     error: Floats
+    skewness: Floats
     resampled: Floats
     studentised: Floats
     hidden: Floats
@@ -63,14 +66,15 @@ class Estimate:
     def only(self, pair: int) -> Estimate:
         """Give the estimate of one of the pairs."""
         some = slice(pair, pair + 1)
-        each = (
-            self.value[some],
-            self.error[some],
-            self.resampled[:, some],
-            self.studentised[:, some],
-            self.hidden[some],
+        return replace(
+            self,
+            value=self.value[some],
+            error=self.error[some],
+            skewness=self.skewness[some],
+            resampled=self.resampled[:, some],
+            studentised=self.studentised[:, some],
+            hidden=self.hidden[some],
         )
-        return Estimate(*each, units=self.units)
 
     def reach(self, alpha: float) -> tuple[Floats, Floats]:
         """Give how many standard errors the bootstrap-t lies below and above the value, arrays of shape (pairs,)."""
@@ -91,7 +95,9 @@ class Estimate:
 
 def _quantile(ordered: Floats, level: float) -> Floats:
     """Give a quantile of each column of sorted values, of shape (resamples, pairs), that are not NaN."""
-    valid = len(ordered) - np.isnan(ordered).sum(axis=0)
+    valid = np.full(ordered.shape[1], len(ordered))
+    if np.isnan(ordered[-1]).any():
+        valid -= np.isnan(ordered).sum(axis=0)
     place = np.floor(level * valid).clip(0, np.maximum(valid - 1, 0)).astype("int64")
     return np.take_along_axis(ordered, place[None, :], axis=0)[0]
 
@@ -117,9 +123,20 @@ def estimated(value: Floats, moved: Floats, resampled: Floats, squares: Floats, 
     """
     units = max(len(moved), 2)
     shrunk = 1 - 1 / units
-    error = np.sqrt(shrunk * (moved**2).sum(axis=0))
+    variance = (moved**2).sum(axis=0)
+    skewness = np.divide((moved**3).sum(axis=0), variance**1.5, out=np.zeros_like(variance), where=variance > 0)
+    error = np.sqrt(shrunk * variance)
     apart = resampled - value
+    spread = shrunk * squares
+    spread -= apart**2 / (units - 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        studentised = apart / np.sqrt((shrunk * squares - apart**2 / (units - 1)).clip(min=0.0))
+        studentised = apart / np.sqrt(np.maximum(spread, 0.0, out=spread), out=spread)
     studentised[apart == 0] = 0.0
-    return Estimate(value, error, np.sort(resampled, axis=0), np.sort(studentised, axis=0), hidden, len(moved))
+    return Estimate(value, error, skewness, _sorted(resampled), _sorted(studentised), hidden, len(moved))
+
+
+def _sorted(values: Floats) -> Floats:
+    """Give each column sorted, NaN last; each is in one piece of memory, which is several times faster."""
+    columns = np.ascontiguousarray(values.T)
+    columns.sort(axis=1)
+    return columns.T

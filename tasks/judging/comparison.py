@@ -1,6 +1,6 @@
 """Comparison: what a challenger's metric is, how it stands against another model, and how it does on slices.
 
-What harm and its bounds are stands in `tasks.harm` and `tasks.bounds`, how slices are tested in `tasks.slice_tests`.
+What harm and its bounds are stands in `harm` and `bounds` beside this, how slices are tested in `slice_tests`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from tasks.bounds import Estimate
 from tasks.errors import DataRefused
-from tasks.harm import (
+from tasks.judging.bounds import Estimate
+from tasks.judging.harm import (
     FEWEST_UNITS,
+    LOPSIDED,
     Asked,
     estimates,
+    lopsided,
     one_unit,
     pair,
     resolved,
@@ -24,10 +26,10 @@ from tasks.harm import (
     standings,
     unscaled,
 )
+from tasks.judging.resampling import Resampling
+from tasks.judging.slice_tests import SLICE_ALPHA, SliceTest, holm, slice_test
 from tasks.metrics import Metric
 from tasks.records import Comparison, Interval, SliceComparison, Standing
-from tasks.resampling import Resampling
-from tasks.slice_tests import SLICE_ALPHA, SliceTest, holm, slice_test
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -122,6 +124,8 @@ def compare(  # noqa: PLR0913
     judged = standings(metric, found, alpha, margin)
     allowed, fewest = float(judged.margin[0]), math.ceil(FEWEST_UNITS * len(target) / resampling.units)
     needed = rows_needed(metric, len(target), float(resolved(metric, found, alpha)[0]), allowed)
+    if margin is None and lopsided(metric, found)[0]:
+        needed = max(needed, math.ceil(len(target) * float(found.skewness[0] / LOPSIDED) ** 2))
     mine, others = (float(value[0]) for value in asked.values(metric))
     return Comparison(
         against=against,

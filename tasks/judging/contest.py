@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.columns import ROW, row_hashes
-from tasks.comparison import difference, measured
 from tasks.dividing.times import times
+from tasks.judging.comparison import difference, measured
+from tasks.judging.resampling import Resampling
+from tasks.judging.slices import masks
 from tasks.metrics import METRICS, Metric
 from tasks.models import Prediction
 from tasks.records import Artifact, Interval, Label, Scores, Split
-from tasks.resampling import Resampling
-from tasks.slices import masks
 from tasks.store import Store
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.behaviours import broken, changed
 from tasks.columns import source_columns
 from tasks.errors import ProblemError
 from tasks.gate import Behaviour
+from tasks.judging.behaviours import broken, changed
 from tasks.models import NETWORK, Predictor, load
 from tasks.records import Artifact, Measurements, Model
 from tasks.reference import sample

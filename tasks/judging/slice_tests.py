@@ -1,8 +1,8 @@
 """Tests of slices: whether there is evidence that a challenger harms some of the rows by more than their margin.
 
-The statistic of a slice is its harm less its margin, on the scale of `tasks.harm`, in standard errors; it is compared
-with Student's distribution. The p-values of all slices are adjusted together (Holm, 1979), so that twenty slices that
-nobody harmed raise no more alarms than one.
+The statistic of a slice is its harm less its margin, on the scale of `harm`, in standard errors; it is compared with
+Student's distribution. The p-values of all slices are adjusted together (Holm, 1979), so that twenty slices that nobody
+harmed raise no more alarms than one.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.bounds import Estimate
-from tasks.harm import FEWEST_UNITS, Asked, resolved, scaled, unscaled
+from tasks.judging.bounds import Estimate
+from tasks.judging.harm import FEWEST_UNITS, Asked, resolved, scaled, unscaled
 from tasks.metrics import Metric
 from tasks.records import Interval
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.adopted_files import read_model
-from tasks.adopted_inputs import Known, of_estimator, of_network
+from tasks.adopting.adopted_files import read_model
+from tasks.adopting.adopted_inputs import Known, of_estimator, of_network
 from tasks.errors import ProblemError
 from tasks.keys import library_versions
 from tasks.models import Prediction, Predictor, load, save

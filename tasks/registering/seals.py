@@ -1,7 +1,7 @@
 """A seal is a record's own sha256 as its last key: a byte that was changed is found before the record is parsed.
 
 It protects against a disk that errs and a hand that slips, not against somebody who seals anew what he forged: that is
-what `tasks.signatures` is for. Records of schema 1 may have no seal, as the first versions of the store wrote none. A
+what `signatures` is for. Records of schema 1 may have no seal, as the first versions of the store wrote none. A
 numbered record says its number inside too, so that another's cannot stand in its place.
 """
 

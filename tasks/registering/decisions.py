@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tasks.errors import StoreError
-from tasks.leases import DECISIONS, Leases, user
 from tasks.records import Decision, DecisionKind, Deployment
+from tasks.registering.leases import DECISIONS, Leases, user
 from tasks.store import Store, numbered
 
 OLD = "deployments"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tasks.adopted_estimators import Unnamed, columns_taken
+from tasks.adopting.adopted_estimators import Unnamed, columns_taken
 from tasks.columns import FOLD, ROW, kind_of, names_with_role
 from tasks.errors import ProblemError
 from tasks.expressions import columns_in, gives

@@ -15,16 +15,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
-from tasks.decisions import Decisions, following
 from tasks.gate import Retention
-from tasks.leases import Leases
 from tasks.records import Decision, SnapshotEntry, Version
-from tasks.settled import waiting
+from tasks.registering.decisions import Decisions, following
+from tasks.registering.leases import Leases
+from tasks.registering.settled import waiting
+from tasks.registering.versions import FOLDER as VERSIONS
+from tasks.registering.versions import Versions
 from tasks.snapshots import FOLDER as SNAPSHOTS
 from tasks.snapshots import docs_folder
 from tasks.store import Store, named_files, numbered
-from tasks.versions import FOLDER as VERSIONS
-from tasks.versions import Versions
 
 GRACE = timedelta(hours=1)
 LOCK_SECONDS = 3_600

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 
 from pydantic_core import to_json
 
-from tasks import signatures
-from tasks.decisions import Decisions
 from tasks.errors import ProblemError, StoreError
-from tasks.leases import Leases
 from tasks.records import Decision, Model, Version
-from tasks.seals import sealed
+from tasks.registering import signatures
+from tasks.registering.decisions import Decisions
+from tasks.registering.leases import Leases
+from tasks.registering.seals import sealed
 from tasks.store import Store, numbered
 
 FOLDER = "versions"
@@ -63,7 +63,7 @@ class Versions:
     def all(self, *, signed: bool = True) -> list[Version]:
         """Give all versions, oldest first; where only looked at, their signatures need not be asked for."""
         manifests = self._manifests()
-        return [self._read(number, manifests.get(number), signed=signed) for number in self.numbers()]
+        return [self._read(number, manifests.get(number), signed=signed) for number in self._ever(manifests)]
 
     def readable(self, key: str | None = None) -> Iterator[Version]:
         """Give all versions, or those of a key, but those that are not to be trusted, newest first.
@@ -78,13 +78,16 @@ class Versions:
 
     def _each(self, key: str | None) -> Iterator[Version | StoreError]:
         manifests, written = self._manifests(), b"" if key is None else to_json(key)
-        for number in reversed(self.numbers()):
-            if written not in self.store.read(numbered(FOLDER, number)):  # as it is written there
-                continue
+        for number in reversed(self._ever(manifests)):
             try:
-                yield self._read(number, manifests.get(number))
+                if written in self.store.read(numbered(FOLDER, number)):  # the key, as it is written there
+                    yield self._read(number, manifests.get(number))
             except StoreError as error:
                 yield error
+
+    def _ever(self, manifests: dict[int, str]) -> list[int]:
+        """Give the numbers of all versions that there are or that were decided on once, rising."""
+        return sorted({*self.numbers(), *manifests})
 
     def manifest(self, number: int) -> str:
         """Give the sha256 of a version's record."""
@@ -95,8 +98,9 @@ class Versions:
         decided = (each.manifest for each in self.decisions.newest_first() if each.version == number)
         return next((manifest for manifest in decided if manifest), None)
 
-    def _manifests(self) -> dict[int | None, str]:
-        return {each.version: each.manifest for each in self.decisions.newest_first() if each.manifest}
+    def _manifests(self) -> dict[int, str]:
+        decided = ((each.version, each.manifest) for each in self.decisions.newest_first())
+        return {version: manifest for version, manifest in decided if version and manifest}
 
     def _read(self, number: int, manifest: str | None, *, signed: bool = True) -> Version:
         name = numbered(FOLDER, number)
@@ -130,7 +134,7 @@ class Versions:
             signatures.sign(self.store, numbered(FOLDER, number), sealed(version))
             return version
 
-        return leases.append(FOLDER, "register a version", make)
+        return leases.append(FOLDER, "register a version", make, after=max(self._manifests(), default=0))
 
     def hold(self, numbers: Iterable[int], model: Model) -> bool:
         """Give whether one of these versions has the same content as a model."""

@@ -1,0 +1,1 @@
+"""Models from outside: their files, their inputs and what makes them ordinary models here."""

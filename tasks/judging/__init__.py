@@ -1,0 +1,1 @@
+"""How models are compared on test rows, and the rules of the gate."""

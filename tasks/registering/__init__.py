@@ -1,0 +1,1 @@
+"""Numbered versions and the history of decisions: what the registry is made of."""
