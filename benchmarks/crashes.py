@@ -272,7 +272,7 @@ def killed(root: Path, kills: int, seed: int, longest_seconds: float) -> Tally:
     context.set_forkserver_preload(PRELOADED)
     chosen, store, tally, faults = random.Random(seed), Store(root, PROBLEM), Tally(), context.SimpleQueue()  # noqa: S311
     workers = [Worker(context, root, seed + number, faults) for number in (1, 2)]
-    while not store.numbers("decisions"):  # until the first of them has something to lose
+    while not store.numbers("decisions") and faults.empty():  # until the first of them has something to lose
         time.sleep(0.05)
     for number in range(kills):
         time.sleep(chosen.uniform(0, longest_seconds))

@@ -121,7 +121,7 @@ def test_a_process_that_got_the_number_of_a_dead_one_does_not_hold_its_lock(stor
 
 
 def test_a_lease_from_elsewhere_holds_until_its_time_is_over(store):
-    soon = datetime.now(UTC) + timedelta(seconds=0.5)
+    soon = datetime.now(UTC) + timedelta(seconds=3)
     other = foreign(store, machine="another", process=1, process_started="1", expires=soon, command="salamander gc")
     sentence = r"is locked by géron since .* to collect \(process 1 on .*: salamander gc\)"
     with pytest.raises(StoreError, match=sentence), leases(store).held("promote"):
@@ -194,6 +194,25 @@ def test_a_release_tells_how_many_decisions_there_were(store):
     assert leases(store).decisions_seen() == 5
     with leases(store).held("promote"):
         assert leases(store).decisions_seen() == 5
+
+
+def test_a_damaged_release_tells_nothing_and_a_damaged_lease_can_be_removed(store):
+    for _ in range(2):
+        with leases(store).held("promote"):
+            store.create("decisions/000005.json", Column(name="rooms", dtype="int64"))
+    folder = store.folder / "leases"
+    (folder / "000002.released.json").write_bytes(b"damaged")
+    assert leases(store).decisions_seen() == 5
+    (folder / "000001.released.json").unlink()
+    assert leases(store).decisions_seen() == 0
+    (folder / "000003.json").write_bytes(b"damaged")
+    with pytest.raises(
+        StoreError, match=r"000003\.json is not a Lease .* nothing else of Salamander runs on this store, r"
+    ):
+        leases(store).held("promote").__enter__()
+    (folder / "000003.json").unlink()
+    with leases(store).held("promote") as held:
+        assert held.lease.number == 3
 
 
 def test_a_release_that_cannot_be_written_ends_the_lease_all_the_same(store, monkeypatch):

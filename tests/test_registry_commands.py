@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,10 +104,10 @@ def test_a_version_that_cannot_be_loaded_is_not_promoted(registry, version_of, s
     assert registry.decision() is None
 
 
-def test_what_hinders_a_promotion_is_said_before_anything_is_tried(registry, put, draft, said) -> None:
+def test_what_hinders_a_promotion_is_said_before_anything_is_tried(registry, put, draft, said, monkeypatch) -> None:
+    monkeypatch.delattr("tasks.fresh_process.FreshProcess.__init__")  # to start one would be an error of another kind
     put("a")
     registry.register(draft("b", judged_against=1))
-    begun = time.monotonic()
     registry.freeze("Christmas.")
     code, _, err = said("promote", "houses", "2", "--because", "x")
     assert (code, err) == (
@@ -129,7 +128,6 @@ def test_what_hinders_a_promotion_is_said_before_anything_is_tried(registry, put
         "Version 2 of houses was judged against version 1, but version 3 is in production now; salamander train houses "
         "judges anew.\n"
     )
-    assert time.monotonic() - begun < 10  # no fresh process was started
 
 
 def test_what_was_judged_against_nothing_says_so(registry, put, draft, said) -> None:

@@ -126,10 +126,11 @@ class Leases:
             return self.store.append(folder, checked, after=after)
 
     def decisions_seen(self) -> int:
-        """Give the number of the newest decision that a release tells of."""
-        names = (_release_name(number) for number in reversed(self.store.numbers(FOLDER)))
-        name = next((name for name in names if (self.store.folder / name).exists()), None)
-        return self.store.record(name, Release).decisions if name else 0
+        """Give the number of the newest decision that a release tells of; one that cannot be read tells nothing."""
+        for number in reversed(self.store.numbers(FOLDER)):
+            with contextlib.suppress(StoreError):
+                return self.store.record(_release_name(number), Release).decisions
+        return 0
 
     def _taken(self, work: str, seconds: float) -> Lease:
         deadline, pause = time.monotonic() + self.timeout_seconds, 0.002
@@ -155,7 +156,11 @@ class Leases:
         """Give the newest lease, or None where it has ended."""
         if not newest or (self.store.folder / _release_name(newest)).exists():
             return None
-        lease = self.store.record(numbered(FOLDER, newest), Lease)
+        try:
+            lease = self.store.record(numbered(FOLDER, newest), Lease)
+        except StoreError as error:
+            text = f"{error} It is a lock only: where nothing else of Salamander runs on this store, remove the file."
+            raise StoreError(text) from error
         return None if lease.expires < datetime.now(UTC) or _is_dead(lease) else lease
 
     def _release(self, lease: Lease) -> None:
