@@ -16,7 +16,7 @@ difference: then it is that of one event in a Poisson process (Garwood, 1936).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,8 +66,15 @@ class Estimate:
     def only(self, pair: int) -> Estimate:
         """Give the estimate of one of the pairs."""
         some = slice(pair, pair + 1)
-        alone = (each[some] for each in (self.value, self.error, self.skewness))
-        return Estimate(*alone, self.resampled[:, some], self.studentised[:, some], self.hidden[some], self.units)
+        return replace(
+            self,
+            value=self.value[some],
+            error=self.error[some],
+            skewness=self.skewness[some],
+            resampled=self.resampled[:, some],
+            studentised=self.studentised[:, some],
+            hidden=self.hidden[some],
+        )
 
     def reach(self, alpha: float) -> tuple[Floats, Floats]:
         """Give how many standard errors the bootstrap-t lies below and above the value, arrays of shape (pairs,)."""

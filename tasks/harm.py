@@ -12,14 +12,16 @@ functions; the gate has one pair.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.bounds import Estimate
+from tasks.bounds import Estimate, estimated, influence
 from tasks.gate import SMALLEST_MARGIN
 from tasks.metrics import Metric
+from tasks.resampling import Resampling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,8 +38,118 @@ LARGEST_MARGIN = 0.5
 
 def scaled(metric: Metric, harm: Floats | float) -> Floats:
     """Give a harm on the scale that it is estimated on."""
-    within = (high <= allowed) & ~(lopsided(metric, found) & (allowed > SMALLEST_MARGIN) & (margin is None))
-    standing = np.select([high < 0, low > 0, within], ["better", "worse", "equivalent"], default="cannot tell")
+    within = np.clip(np.asarray(harm, dtype="float64"), -LARGEST, LARGEST)
+    return within if metric.greater_is_better else np.log1p(within.clip(min=1 / (1 + LARGEST) - 1))
+
+
+def unscaled(metric: Metric, figure: Floats) -> Floats:
+    """Give the harm of a figure on the scale that it is estimated on."""
+    within = figure if metric.greater_is_better else np.expm1(np.minimum(figure, math.log1p(LARGEST)))
+    return within.clip(-LARGEST, LARGEST)
+
+
+def harm(metric: Metric) -> Callable[[Sequence[Floats]], Floats]:
+    """Give the function from values of ours and theirs to their harm, scaled; NaN where one of them has no value."""
+
+    def of(values: Sequence[Floats]) -> Floats:
+        ours, theirs = values
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if metric.greater_is_better:
+                found = ((theirs - ours) / np.abs(theirs)).clip(-LARGEST, LARGEST)
+            else:
+                found = np.log(ours / theirs).clip(-math.log1p(LARGEST), math.log1p(LARGEST))
+        found[ours == theirs] = 0.0
+        return found
+
+    return of
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be estimated: a figure of the metrics of one or more models.
+
+    Attributes
+    ----------
+    columns : arrays of shape (rows, pairs, columns)
+        The metric's columns of each model.
+    figure : function
+        Gives the figure of the models' values, each of shape (..., pairs).
+    hidden : array of shape (pairs,)
+        See `Estimate`.
+    rows : array of shape (all rows,), optional
+        The mask of the rows that the columns are of.
+    """
+
+    columns: Sequence[Floats]
+    figure: Callable[[Sequence[Floats]], Floats]
+    hidden: Floats
+    rows: NDArray[np.bool_] | None = None
+
+    def values(self, metric: Metric) -> list[Floats]:
+        """Give the metric of each model, arrays of shape (pairs,)."""
+        return [metric.value_of(columns.sum(axis=0)) for columns in self.columns]
+
+
+def estimates(metric: Metric, asked: Sequence[Asked], resampling: Resampling) -> list[Estimate]:
+    """Give the estimates of figures, all in the same resamples."""
+    parts = [_Part.of(metric, each, resampling) for each in asked]
+    ends = np.cumsum([part.by_unit.shape[1] for part in parts])[:-1]
+    sums = np.split(resampling.unit_sums(np.hstack([part.by_unit for part in parts])), ends, axis=1)
+    return [part.estimate(metric, each) for part, each in zip(parts, sums, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A figure that is asked for, how much each unit moves it, and all that is to be summed over units for it."""
+
+    asked: Asked
+    value: Floats
+    moved: Floats
+    by_unit: Floats
+
+    @classmethod
+    def of(cls, metric: Metric, asked: Asked, resampling: Resampling) -> _Part:
+        drawn, value = resampling.units_of(asked.rows), asked.figure(asked.values(metric))
+        by_unit = [resampling.by_unit(_flat(each), asked.rows) for each in asked.columns]
+        left_out = [
+            metric.value_of(columns.sum(axis=0) - sums[drawn].reshape(drawn.sum(), *columns.shape[1:]))
+            for columns, sums in zip(asked.columns, by_unit, strict=True)
+        ]
+        moved = influence(value, asked.figure(left_out))
+        squares = np.zeros((len(drawn), len(value)))
+        squares[drawn] = moved**2
+        return cls(asked, value, moved, np.hstack([*by_unit, squares]))
+
+    def estimate(self, metric: Metric, sums: Floats) -> Estimate:
+        *models, squares = np.split(sums, np.cumsum([math.prod(c.shape[1:]) for c in self.asked.columns]), axis=1)
+        shaped = zip(models, self.asked.columns, strict=True)
+        values = [metric.value_of(each.reshape(len(sums), *columns.shape[1:])) for each, columns in shaped]
+        return estimated(self.value, self.moved, self.asked.figure(values), squares, self.asked.hidden)
+
+
+def _flat(columns: Floats) -> Floats:
+    return columns.reshape(len(columns), math.prod(columns.shape[1:]))
+
+
+@dataclass(frozen=True)
+class Standings:
+    """How challengers stand against other models: arrays of shape (pairs,), see `tasks.records.Comparison`."""
+
+    low: Floats
+    high: Floats
+    margin: Floats
+    resolvable: Floats
+    standing: NDArray[np.str_]
+
+
+def standings(metric: Metric, found: Estimate, alpha: float, margin: float | None) -> Standings:
+    """Give how challengers stand, by the estimate of their harm."""
+    low, high = (unscaled(metric, bound) for bound in found.bounds(alpha))
+    resolvable = np.maximum(SMALLEST_MARGIN, resolved(metric, found, alpha))
+    allowed = resolvable.clip(max=LARGEST_MARGIN) if margin is None else np.full(resolvable.shape, margin)
+    by_luck = lopsided(metric, found) & (allowed > SMALLEST_MARGIN) & (margin is None)
+    told = [high < 0, low > 0, (high <= allowed) & ~by_luck]
+    standing = np.select(told, ["better", "worse", "equivalent"], default="cannot tell")
     standing[np.isnan(found.value) | (found.units < FEWEST_UNITS)] = "cannot tell"
     return Standings(low, high, allowed, resolvable, standing)
 

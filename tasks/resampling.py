@@ -93,7 +93,8 @@ class Resampling:
 def _fill(found: Floats, seed: np.random.SeedSequence, by_unit: Floats) -> None:
     """Sum the units with the counts of as many resamples as there are rows to fill."""
     random, units = np.random.default_rng(seed), len(by_unit)
-    at_once = max(1, min(len(found), _DRAWN_AT_ONCE // max(units, 1)))
+    of_columns = min(64, by_unit.shape[1] // 4)  # of many columns, so that each is read from memory less often
+    at_once = min(len(found), max(1, _DRAWN_AT_ONCE // max(units, 1), of_columns))
     for start in range(0, len(found), at_once):
         rows = found[start : start + at_once]
         drawn = random.integers(units, size=(len(rows), units)) + units * np.arange(len(rows))[:, None]
