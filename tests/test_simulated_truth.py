@@ -27,8 +27,8 @@ def test_what_is_worse_by_the_margin_is_promoted_as_seldom_as_alpha_says(shape):
         assert found[mode]["better_2"] >= 0.95  # one row may decide among 200: then nobody can tell
     if found["default_resolved"] >= 0.95:
         assert found["default"]["equal"] >= 0.8 - 3 * math.sqrt(0.8 * 0.2 / PAIRS)
-    else:  # a few rows make the champion look bad
-        assert shape.name == "skewed, other way"
+    else:  # a few rows of 200 may decide
+        assert shape.name in {"skewed, other way", "heavy-tailed"}
 
 
 def test_other_rules_promote_what_is_worse_or_hold_what_is_equal():
