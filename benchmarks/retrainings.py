@@ -157,11 +157,13 @@ def by_the_lower_number(state: Histories, errors: Any) -> tuple[Any, Any]:
 JUDGES: dict[str, Callable[[int], Judge]] = {"gate": by_the_gate, "lower_wins": lambda _: by_the_lower_number}
 
 
-def retrained(scenario: Scenario, rule: str, number: int, seed: int) -> dict[str, float]:
+def retrained(
+    scenario: Scenario, rule: str, number: int, seed: int, retrainings: int = RETRAININGS
+) -> dict[str, float]:
     """Give in which share of histories the champion was never more than a margin below the best anchor so far."""
     random, judge = np.random.default_rng([seed, number]), JUDGES[rule](seed)
     state = Histories(random, number, scenario.renewed)
-    for _ in range(RETRAININGS):
+    for _ in range(retrainings):
         state.renew()
         state.retrain(scenario.challengers(random, state.quality[0]), judge)
     return {

@@ -107,10 +107,12 @@ def _one_thread_each() -> Generator[ThreadPoolExecutor]:
 
 
 def _drawn(seed: np.random.SeedSequence, units: int) -> NDArray[np.uint8]:
-    random = np.random.default_rng(seed)
-    counts = np.empty((RESAMPLES // _BATCHES, units), dtype="uint8")
-    for row in counts:
-        row[:] = np.bincount(random.integers(units, size=units), minlength=units)
+    random, counts = np.random.default_rng(seed), np.empty((RESAMPLES // _BATCHES, units), dtype="uint8")
+    at_once = max(1, _DRAWN_AT_ONCE // max(units, 1))
+    for start in range(0, len(counts), at_once):
+        rows = counts[start : start + at_once]
+        drawn = random.integers(units, size=rows.shape) + units * np.arange(len(rows))[:, None]
+        rows[:] = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(rows.shape)
     return counts
 
 
