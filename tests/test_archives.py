@@ -50,11 +50,11 @@ def unpack(tmp_path):
     ("name", "content"),
     [
         ("houses.csv", CSV),
-        ("houses.csv.gz", gzip.compress(CSV)),
-        ("HOUSES.CSV.GZ", gzip.compress(CSV)),
+        ("houses.csv.gz", gzip.compress(CSV, mtime=0)),
+        ("HOUSES.CSV.GZ", gzip.compress(CSV, mtime=0)),
         ("x.tgz", tarred({"houses.csv": CSV})),
-        ("x.tar", tarred({"houses.csv.gz": gzip.compress(CSV)}, "w")),
-        ("x.zip", zipped({"houses.csv.gz": gzip.compress(CSV)})),
+        ("x.tar", tarred({"houses.csv.gz": gzip.compress(CSV, mtime=0)}, "w")),
+        ("x.zip", zipped({"houses.csv.gz": gzip.compress(CSV, mtime=0)})),
         ("x", zipped({"data/": b"", "houses.csv": CSV})),
     ],
 )

@@ -16,6 +16,7 @@ from sklearn.datasets import load_wine
 
 from tasks.columns import feature_set, source_columns
 from tasks.expressions import reads
+from tasks.gate import Gate
 from tasks.problem import load_problem, problem_names
 from tasks.records import Column
 from tasks.suites import find_suite, load_expectations
@@ -134,7 +135,9 @@ def test_every_command_that_the_readme_shows_runs(server: str, tmp_path: Path) -
 
 
 def test_the_problem_that_the_readme_declares_is_right(tmp_path: Path) -> None:
-    blocks = dict(re.findall(r"```(toml|python)\n(.*?)```", README, re.DOTALL))
+    found = re.findall(r"```(toml|python)\n(.*?)```", README, re.DOTALL)
+    problem, gate = (text for kind, text in found if kind == "toml")
+    blocks = dict(found) | {"toml": problem}
     (tmp_path / "data" / "wine").mkdir(parents=True)
     (tmp_path / "expectations").mkdir()
     declared = textwrap.dedent(blocks["toml"]).replace('"..."', f'"{"0" * 64}"')
@@ -142,6 +145,7 @@ def test_the_problem_that_the_readme_declares_is_right(tmp_path: Path) -> None:
     (tmp_path / "expectations" / "wine.py").write_text(textwrap.dedent(blocks["python"]))
     assert load_problem("wine", tmp_path).target == "grower"
     assert load_expectations(find_suite("wine", tmp_path))
+    assert Gate.model_validate(tomllib.loads(gate)["gate"]).approval == "manual"
 
 
 def salamander(project: Path, *words: str) -> None:

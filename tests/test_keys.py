@@ -78,7 +78,7 @@ def test_a_syntax_error_is_not_hidden():
 
 def test_a_key_is_the_same_for_the_same_work():
     inputs = {"file": FILE, "gate": Gate(), "seed": 42, "names": ("a", "b")}
-    again = {"names": ["a", "b"], "seed": 42, "gate": Gate(margin=0.02), "file": FILE.model_copy()}
+    again = {"names": ["a", "b"], "seed": 42, "gate": Gate(confidence=0.95), "file": FILE.model_copy()}
     assert step_key("train", inputs) == step_key("train", again)
     assert len(step_key("train", inputs)) == 64
 

@@ -76,23 +76,3 @@ def test_a_limit_is_met_to_the_figure(key: str, enough: float, too_little: float
     broken = rules(Gate.model_validate({key: too_little}))[name]
     assert not broken.passed
     assert broken.cause == "rule broken"
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"multiply": 1.5, "prediction": "not higher"}, "multiplying income by 1.5: the prediction is not higher"),
-        (
-            {"replace": "x", "prediction": "same", "of": "yes"},
-            "replacing income by x: the probability of yes is same",
-        ),
-    ],
-)
-def test_a_behaviour_is_said_in_words(change: dict[str, object], words: str) -> None:
-    assert Behaviour.model_validate({"column": "income", **change}).sentence == words
-
-
-def test_a_behaviour_changes_one_thing_in_one_way() -> None:
-    for change in ({}, {"add": 1, "multiply": 2}):
-        with pytest.raises(ValueError, match="exactly one of add, multiply and replace"):
-            Behaviour.model_validate({"column": "income", "prediction": "same", **change})

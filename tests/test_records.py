@@ -39,7 +39,7 @@ def test_a_name_outside_the_table_is_never_looked_up(name):
         decode({"record": name, "data": {}})
 
 
-@pytest.mark.parametrize("change", [{"rows": "many"}, {"surprise": 1}, {"schema_version": 2}])
+@pytest.mark.parametrize("change", [{"rows": "many"}, {"surprise": 1}, {"schema_version": 3}])
 def test_a_record_that_does_not_fit_is_refused(change):
     encoded = encode(Snapshot(data=DATA, origin="here"))
     encoded["data"]["data"] |= change

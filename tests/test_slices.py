@@ -77,16 +77,3 @@ def test_a_slice_of_what_is_not_there_is_one_sentence(part: dict[str, str], sent
     columns = tuple(Column(name=name, dtype="double") for name in ("place", "rooms", "price"))
     with pytest.raises(ProblemError, match=sentence):
         check_slices(problem, columns)
-
-
-@pytest.mark.parametrize(
-    ("declared", "message"),
-    [
-        ({"bins": [2.0, 1.0]}, "bins must rise"),
-        ({"bins": [1.0], "newest": "3 days"}, "exclude each other"),
-        ({"newest": "soon"}, "not a period"),
-    ],
-)
-def test_a_slice_that_contradicts_itself_is_refused(declared: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        Slice.model_validate({"name": "a", "by": "x", **declared})

@@ -107,16 +107,19 @@ def _one_thread_each() -> Generator[ThreadPoolExecutor]:
 
 
 def _drawn(seed: np.random.SeedSequence, units: int) -> NDArray[np.uint8]:
-    random = np.random.default_rng(seed)
-    counts = np.empty((RESAMPLES // _BATCHES, units), dtype="uint8")
-    for row in counts:
-        row[:] = np.bincount(random.integers(units, size=units), minlength=units)
+    random, counts = np.random.default_rng(seed), np.empty((RESAMPLES // _BATCHES, units), dtype="uint8")
+    at_once = max(1, _DRAWN_AT_ONCE // max(units, 1))
+    for start in range(0, len(counts), at_once):
+        rows = counts[start : start + at_once]
+        drawn = random.integers(units, size=rows.shape) + units * np.arange(len(rows))[:, None]
+        rows[:] = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(rows.shape)
     return counts
 
 
 def _sum(found: Floats, counts: NDArray[np.uint8], by_unit: Floats) -> None:
     """Sum the units as often as they are drawn, for as many resamples as there are rows to fill."""
-    at_once = max(1, min(len(found), 500_000 // max(len(by_unit), 1)))  # what a core's own cache holds
+    of_columns = min(64, by_unit.shape[1] // 4)  # of many columns, so that each is read from memory less often
+    at_once = min(len(found), max(1, _DRAWN_AT_ONCE // max(len(by_unit), 1), of_columns))
     for start in range(0, len(found), at_once):
         rows = slice(start, start + at_once)
         np.matmul(counts[rows].astype("float64"), by_unit, out=found[rows])
