@@ -22,7 +22,8 @@ import numpy as np
 
 from tasks.columns import ROW
 from tasks.records import Artifact, Look, Scores
-from tasks.store import Store
+from tasks.registering.leases import Leases
+from tasks.store import Store, numbered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,7 +55,7 @@ class Looks:
 
     def all(self) -> list[Look]:
         """Give all looks, oldest first."""
-        return [self.store.record(_name(number), Look) for number in self.store.numbers(_FOLDER)]
+        return [self.store.record(numbered(_FOLDER, number), Look) for number in self.store.numbers(_FOLDER)]
 
     def take(self, challenger: str, scores: Scores) -> Look | None:
         """Take a look, or give back the one that was taken of the same; None where no champion was judged.
@@ -63,18 +64,19 @@ class Looks:
         """
         if scores.champion is None or scores.champion_version is None:
             return None
-        rows = self._rows(scores.predictions)
-        key = _key(challenger, scores.champion_version, scores.anchor_version, rows)
-        while True:
+        champion, rows = scores.champion_version, self._rows(scores.predictions)
+        key = _key(challenger, champion, scores.anchor_version, rows)
+
+        def make(number: int) -> Look:
             taken = self.all()
             if same := next((look for look in taken if look.key == key), None):
                 return same
             earlier = self._earlier(rows, taken)
-            look = Look(
-                number=taken[-1].number + 1 if taken else 1,
+            return Look(
+                number=number,
                 key=key,
                 challenger=challenger,
-                champion_version=scores.champion_version,
+                champion_version=champion,
                 anchor_version=scores.anchor_version,
                 rows=self._kept(rows),
                 earlier=earlier,
@@ -82,8 +84,8 @@ class Looks:
                 fresh_rows_needed=fresh_rows_needed(len(rows), earlier),
                 at=datetime.now(UTC),
             )
-            if self.store.create(_name(look.number), look):
-                return look
+
+        return Leases(self.store).append(_FOLDER, "take a look", make)
 
     def left(self, rows: Artifact) -> float:
         """Give the share of the budget that is left for rows, by their column `ROW`: 1 where no look has used them."""
@@ -111,7 +113,3 @@ def _key(challenger: str, champion: int, anchor: int | None, rows: NDArray[np.ui
     digest = hashlib.sha256(rows.astype("<u8").tobytes())
     digest.update(f" {challenger} {champion} {anchor}".encode())
     return digest.hexdigest()
-
-
-def _name(number: int) -> str:
-    return f"{_FOLDER}/{number:06}.json"
