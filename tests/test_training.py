@@ -33,7 +33,10 @@ STEPS = [
     "evaluate",
     "featurize",
     "fetch",
+    "measure logistic",
     "split",
+    "train dummy",
+    "train linear",
     "train logistic",
     "validate",
 ]
@@ -156,7 +159,7 @@ def test_a_challenger_meets_the_champion_on_the_same_rows_and_rollback_is_not_un
     assert len(predictions) == scores.rows
     assert np.mean(predictions["champion"] == predictions["target"]) == pytest.approx(scores.champion.value)
     moved = registry(project).rollback()
-    assert (moved.version, moved.previous) == (1, 2)
+    assert (moved.version, moved.blocked) == (1, (2,))
     assert train()[0].outcome == "nothing new"
     champion = registry(project).champion()
     assert champion is not None
