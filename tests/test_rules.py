@@ -177,11 +177,16 @@ def test_without_a_champion_there_is_nothing_to_be_worse_than() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "passed", "cause"),
-    [(0.005, 0.02, True, None), (0.005, 0.021, False, "worse"), (-0.01, 0.03, False, "cannot tell")],
+    ("standing", "passed", "cause"),
+    [
+        ("better", True, None),
+        ("equivalent", True, None),
+        ("worse", False, "worse"),
+        ("cannot tell", False, "cannot tell"),
+    ],
 )
-def test_small_losses_may_not_add_up_beyond_the_margin(low: float, high: float, passed: bool, cause: str) -> None:
-    anchor = comparison(low=low, high=high, against="version 2", version=2)
+def test_small_losses_may_not_add_up_beyond_the_margin(standing: Standing, passed: bool, cause: str) -> None:
+    anchor = comparison(standing, against="version 2", version=2)
     rule = beside_anchor(case(comparisons={"anchor": anchor}))
     assert rule is not None
     assert rule.passed is passed

@@ -120,10 +120,10 @@ def beside_anchor(case: Case) -> Rule | None:
         return None
     return Rule(
         name=f"not worse than {found.against}, the anchor",
-        passed=found.harm.high <= found.margin,
+        passed=found.standing in {"better", "equivalent"},
         observed=beside(found, case.scores),
-        required=f"at most {found.margin:.1%} worse in all since it was promoted as better",
-        cause="worse" if found.harm.low > 0 else "cannot tell",
+        required=f"at most {found.margin:.1%} worse in all since it was promoted as better, and not surely worse",
+        cause="worse" if found.standing == "worse" else "cannot tell",
     )
 
 
