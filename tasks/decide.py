@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from prefect import get_run_logger, task
 
 from tasks.gate import Gate
-from tasks.judging.comparison import compare, compare_slices
-from tasks.judging.contest import Contest, read_contest
+from tasks.judging.comparison import compare_slices
+from tasks.judging.contest import BASELINES, RIVALS, Contest, read_contest
 from tasks.judging.limits import limit_rules
 from tasks.judging.looks import LOOKS, spent
 from tasks.judging.rules import RULES, Case, beside
@@ -48,23 +48,14 @@ def judge(
 def comparisons(contest: Contest, scores: Scores, look: Look | None, gate: Gate) -> dict[str, Comparison]:
     """Give how the challenger does beside everybody else: champion and anchor at what this look may spend."""
     versions = {"champion": scores.champion_version, "anchor": scores.anchor_version}
+    error = 1 - scores.confidence
+    left = look.alpha if look and look.alpha else spent(error, LOOKS - 1)
     found: dict[str, Comparison] = {}
     for who in contest.predictions:
-        if who == "challenger":
-            continue
-        rival = who in versions
-        left = look.alpha if look and look.alpha else spent(1 - scores.confidence, LOOKS - 1)
-        found[who] = compare(
-            contest.metric,
-            contest.target,
-            contest.predictions["challenger"],
-            contest.predictions[who],
-            contest.resampling,
-            alpha=left if rival else 1 - scores.confidence,
-            margin=gate.margin if rival else None,
-            against=f"version {versions[who]}" if rival else f"the {who} model",
-            version=versions.get(who),
-        )
+        if who in RIVALS:
+            found[who] = contest.compare("challenger", who, alpha=left, margin=gate.margin, version=versions[who])
+        elif who in BASELINES:
+            found[who] = contest.compare("challenger", who, alpha=error, margin=None)
     return found
 
 
@@ -84,21 +75,11 @@ def sliced(contest: Contest, gate: Gate) -> tuple[SliceComparison, ...]:
 
 def _alarms(contest: Contest, case: Case) -> Iterator[str]:
     """Give what somebody should look into: models that a baseline beats, and slices too small to see harm."""
-    for who in ("dummy", "linear"):
+    for who in BASELINES:
         if who in case.comparisons and case.comparisons[who].standing == "worse":
             yield f"The challenger is beaten by a {who} model: {beside(case.comparisons[who], case.scores)}."
         if who in case.comparisons and "champion" in case.comparisons:
-            found = compare(
-                contest.metric,
-                contest.target,
-                contest.predictions["champion"],
-                contest.predictions[who],
-                contest.resampling,
-                alpha=1 - case.scores.confidence,
-                margin=None,
-                against=f"the {who} model",
-                version=None,
-            )
+            found = contest.compare("champion", who, alpha=1 - case.scores.confidence, margin=None)
             if found.standing == "worse":
                 version = case.scores.champion_version
                 yield f"Version {version} in production is beaten by a {who} model: {beside(found, case.scores)}."

@@ -16,7 +16,7 @@ from prefect import get_run_logger, task
 from tasks.columns import ROW, identity_columns, row_hashes, source_columns
 from tasks.errors import ProblemError, StoreError
 from tasks.gate import Slice
-from tasks.judging.contest import Contest, units
+from tasks.judging.contest import RIVALS, Contest, units
 from tasks.judging.rules import scored
 from tasks.judging.slices import labels
 from tasks.metrics import METRICS
@@ -78,9 +78,6 @@ def _is_number(field: pa.Field) -> bool:
     from pyarrow import types
 
     return types.is_boolean(field.type) or types.is_integer(field.type) or types.is_floating(field.type)
-
-
-RIVALS = ("champion", "anchor")
 
 
 @dataclass(frozen=True)

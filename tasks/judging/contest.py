@@ -13,12 +13,12 @@ import numpy as np
 
 from tasks.columns import ROW, row_hashes
 from tasks.dividing.times import times
-from tasks.judging.comparison import difference, measured
+from tasks.judging.comparison import compare, difference, measured
 from tasks.judging.resampling import Resampling
 from tasks.judging.slices import masks
 from tasks.metrics import METRICS, Metric
 from tasks.models import Prediction
-from tasks.records import Artifact, Interval, Label, Scores, Split
+from tasks.records import Artifact, Comparison, Interval, Label, Scores, Split
 from tasks.store import Store
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNIT, TARGET, SLICE = "unit", "target", "slice_"
+RIVALS, BASELINES = ("champion", "anchor"), ("dummy", "linear")
+"""Whom a challenger meets: versions of the registry, and models that are always scored too."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,24 @@ class Contest:
             "challenger": self.interval("challenger", confidence),
             "champion": self.interval("champion", confidence) if both else None,
             "difference": change,
-            "baselines": {
-                who: self.interval(who, confidence) for who in ("dummy", "linear") if who in self.predictions
-            },
+            "baselines": {who: self.interval(who, confidence) for who in BASELINES if who in self.predictions},
         }
+
+    def compare(
+        self, ours: str, theirs: str, *, alpha: float, margin: float | None, version: int | None = None
+    ) -> Comparison:
+        """Give how one model stands against another, which is a version of the registry or a baseline."""
+        return compare(
+            self.metric,
+            self.target,
+            self.predictions[ours],
+            self.predictions[theirs],
+            self.resampling,
+            alpha=alpha,
+            margin=margin,
+            against=f"the {theirs} model" if version is None else f"version {version}",
+            version=version,
+        )
 
     @property
     def slices(self) -> dict[str, NDArray[np.bool_]]:
@@ -115,7 +131,7 @@ def read_contest(scores: Scores, store: Store) -> Contest:
     """Give the contest that scores rest on, from the store."""
     table = store.table(scores.predictions)
     names = table.column_names
-    who = [name for name in ("challenger", "champion", "anchor", "dummy", "linear") if name in names]
+    who = [name for name in ("challenger", *RIVALS, *BASELINES) if name in names]
     return Contest(
         metric=METRICS[scores.metric],
         seed=scores.seed,
