@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -24,13 +25,22 @@ from tasks.records import Artifact, Measurements, Model, Version
 from tasks.store import Store
 
 PRELOADED = ("pandas", "pyarrow.parquet", "skops.io", "sklearn.compose", "sklearn.ensemble", "sklearn.impute")
+ANSWER_SECONDS = 3_600
 KINDS = {kind.__name__: kind for kind in (DataRefused, ProblemError, SalamanderError, StoreError)}
 
 
 class FreshProcess:
-    """A process that waits for questions; use it as a context: at the end it is gone, whether it was asked or not."""
+    """A process that waits for questions; use it as a context: at the end it is gone, whether it was asked or not.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    timeout_seconds : float
+        After so long without an answer it is ended: a model that hangs must not hang the run.
+    """
+
+    def __init__(self, timeout_seconds: float = ANSWER_SECONDS) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._late = False
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "tasks.fresh_process"],
@@ -95,7 +105,10 @@ class FreshProcess:
         with contextlib.suppress(BrokenPipeError):  # it has ended: its last words say why
             to.write(json.dumps(asked) + "\n")
             to.flush()
+        patience = threading.Timer(self._timeout_seconds, self._give_up)
+        patience.start()
         line = back.readline()
+        patience.cancel()
         if not line.endswith("\n"):
             raise SalamanderError(self._last_words())
         answer = json.loads(line)
@@ -103,12 +116,18 @@ class FreshProcess:
             raise KINDS[answer["kind"]](answer["error"])
         return answer
 
+    def _give_up(self) -> None:
+        self._late = True
+        self._process.kill()
+
     def _pipes(self) -> tuple[TextIO, TextIO]:
         return cast("TextIO", self._process.stdin), cast("TextIO", self._process.stdout)
 
     def _last_words(self) -> str:
         """Give what is known of a process that ended without an answer."""
         code = self._process.wait()
+        if self._late:
+            return f"The fresh process gave no answer within {self._timeout_seconds:g} seconds and was ended"
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
         if code < 0:

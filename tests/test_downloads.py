@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import DataRefused, NetworkError, StoreError
-from tasks.reading.downloads import MIRROR, Answer, Transfer, downloaded
+from tasks.reading.downloads import MIRROR, Response, Transfer, downloaded
 from tasks.sources import UrlSource
 
 CONTENT = bytes(range(256)) * 4000
@@ -131,7 +131,7 @@ def test_what_is_remembered_is_the_address_as_declared(site, store):
     source = UrlSource(kind="url", url="https://example.org/${TOKEN}/houses.bin")
     file = downloaded(str(source.url), site.url, source, store)
     record = next((store.folder / "answers").rglob("*.json"))
-    answer = store.record(record.relative_to(store.folder).as_posix(), Answer)
+    answer = store.record(record.relative_to(store.folder).as_posix(), Response)
     assert (answer.url, answer.file, answer.etag) == (source.url, file, '"one"')
 
 

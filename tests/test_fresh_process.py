@@ -11,6 +11,7 @@ import pytest
 from tasks.errors import ProblemError, SalamanderError
 from tasks.fresh_process import FreshProcess, answered
 from tasks.gate import Behaviour
+from tasks.records import Cutoff
 from tasks.registry import Registry
 
 ROOT = Path(__file__).parent.parent
@@ -35,6 +36,18 @@ def test_several_questions_are_answered_in_turn(version_of, store, fresh):
     again = fresh.measure(version.model, version.test, (), store)
     assert measured.megabytes == again.megabytes > 0
     assert measured.row_milliseconds > 0
+
+
+@pytest.mark.parametrize("member", ["HistGradientBoostingClassifier", "WideAndDeepClassifier"])
+def test_an_ensemble_with_a_threshold_is_measured_and_rehearsed(version_of_ensemble, store, fresh, member):
+    cutoff = Cutoff(positive="villa", threshold=0.3)
+    version = version_of_ensemble("EnsembleClassifier", "RandomForestClassifier", member, cutoff=cutoff)
+    version = Registry(store).register(version)
+    behaviour = Behaviour(column="x", add=1, prediction="same")
+    measured = fresh.measure(version.model, version.test, (behaviour,), store)
+    assert measured.megabytes == sum(file.size for file in version.model.files.values()) / 1e6
+    assert measured.row_milliseconds > 0
+    fresh.rehearse(version, store)
 
 
 def test_a_rehearsal_that_differs_is_refused(version_of, store, fresh):
@@ -74,6 +87,15 @@ def test_a_process_that_was_killed_says_so(version_of, store):
         os.kill(process._process.pid, signal.SIGKILL)
         with pytest.raises(SalamanderError, match="ended without an answer: SIGKILL, as when memory runs out"):
             process.rehearse(version, store)
+
+
+def test_a_process_that_hangs_is_ended(version_of, store):
+    version = Registry(store).register(version_of())
+    with FreshProcess(timeout_seconds=0.2) as process:
+        os.kill(process._process.pid, signal.SIGSTOP)
+        with pytest.raises(SalamanderError, match=r"gave no answer within 0\.2 seconds and was ended"):
+            process.rehearse(version, store)
+        assert process._process.poll() == -signal.SIGKILL
 
 
 def test_a_process_that_ends_by_itself_leaves_its_last_words(version_of, store, monkeypatch, tmp_path):

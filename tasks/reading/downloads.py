@@ -32,7 +32,7 @@ MOST_RESUMPTIONS = 20
 TIMEOUT_SECONDS = 30
 
 
-class Answer(Record):
+class Response(Record):
     """What an address (as declared) answered, by which it can be asked whether its file has changed."""
 
     url: str
@@ -73,7 +73,7 @@ def downloaded(url: str, address: str, source: UrlSource, store: Store) -> File:
         if not transfer.run(known) and known:
             return known.file
         file = _kept(path, url, url, source, store)
-        _remember(Answer(url=url, file=file, etag=transfer.etag, last_modified=transfer.last_modified), known, store)
+        _remember(Response(url=url, file=file, etag=transfer.etag, last_modified=transfer.last_modified), known, store)
         return file
 
 
@@ -113,7 +113,7 @@ class Transfer:
         self._received, self._total = 0, -1
         self._encoded = False
 
-    def run(self, known: Answer | None = None) -> bool:
+    def run(self, known: Response | None = None) -> bool:
         """Write the file; give False, and write nothing, where it is still the known one."""
         try:
             with self._target.open("wb") as file:
@@ -203,7 +203,7 @@ class Transfer:
         return failure
 
 
-def _if_changed(known: Answer) -> dict[str, str]:
+def _if_changed(known: Response) -> dict[str, str]:
     given = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
     return {name: value for name, value in given.items() if value}
 
@@ -224,20 +224,20 @@ def _answers(url: str) -> str:
     return f"answers/{hashlib.sha256(url.encode()).hexdigest()}"
 
 
-def _remembered(url: str, store: Store) -> Answer | None:
+def _remembered(url: str, store: Store) -> Response | None:
     """Give the last answer of an address if the file that came with it is still whole."""
     numbers = store.numbers(_answers(url))
     if not numbers:
         return None
     try:
-        known = store.record(f"{_answers(url)}/{numbers[-1]:06}.json", Answer)
+        known = store.record(f"{_answers(url)}/{numbers[-1]:06}.json", Response)
         store.path(known.file)
     except StoreError:
         return None
     return known
 
 
-def _remember(answer: Answer, known: Answer | None, store: Store) -> None:
+def _remember(answer: Response, known: Response | None, store: Store) -> None:
     """Keep an answer, if it says how to ask again; where another run was faster, its answer is as good."""
     if (answer.etag or answer.last_modified) and answer != known:
         number = max(store.numbers(_answers(answer.url)), default=0) + 1
