@@ -18,7 +18,7 @@ lint: $(READY)  ## style, types, imports
 	@$(BIN)/lint-imports
 
 bench: $(READY)  ## every figure that we claim, measured
-	@for name in digits book overhead quarantine scale crashes; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@for name in digits book accuracy search overhead quarantine scale gate crashes; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 up: $(READY)  ## local Prefect server, worker and all deployments
 	@$(BIN)/salamander up
