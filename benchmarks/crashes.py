@@ -117,11 +117,11 @@ def _draft(store: Store, champion: Version | None, seed: int) -> Version:
     import numpy as np
     import pandas as pd
 
+    from tasks.candidates import Candidate
     from tasks.columns import ROW
     from tasks.estimators import build
     from tasks.keys import library_versions
     from tasks.models import Predictor, save
-    from tasks.problem import Candidate
 
     numbers = np.random.default_rng(seed)
     rows = pd.DataFrame({"x": numbers.uniform(size=40), "y": numbers.uniform(size=40)})

@@ -15,12 +15,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from tasks.candidates import TaskKind
 from tasks.drafting.draft import Draft, draft, paths, withdraw, write
 from tasks.drafting.draft_suite import suite_text
 from tasks.drafting.draft_texts import datasheet_text, flat, problem_text
 from tasks.drafting.samples import take
 from tasks.errors import SalamanderError
-from tasks.problem import TaskKind, load_problem
+from tasks.problem import load_problem
 
 if TYPE_CHECKING:
     from tasks.drafting.guesses import Guess

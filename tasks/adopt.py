@@ -7,7 +7,7 @@ from pathlib import Path
 from prefect import get_run_logger, task
 
 from tasks.adopting.adopted import adopt_model
-from tasks.problem import TaskKind
+from tasks.candidates import TaskKind
 from tasks.records import Adopted, Artifact, FeatureSet, File, Split
 from tasks.store import Store
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.candidates import TaskKind
 from tasks.columns import row_hashes
 from tasks.dividing.strata import Codes, bin_names, binned, renumbered, value_names
 from tasks.dividing.times import lacking, times
 from tasks.errors import DataRefused, ProblemError
-from tasks.problem import SplitRule, TaskKind
+from tasks.problem import SplitRule
 
 if TYPE_CHECKING:
     import pyarrow as pa

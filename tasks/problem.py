@@ -22,12 +22,21 @@ from pydantic import (
     model_validator,
 )
 
+from tasks.candidates import (
+    Aim,
+    Candidates,
+    Ensemble,
+    Feature,
+    SearchRule,
+    TaskKind,
+    check_candidates,
+    check_ensembles,
+)
 from tasks.errors import ProblemError
-from tasks.gate import Gate, Name, Retention, Scalar
+from tasks.gate import Gate, Name, Retention
 from tasks.sentences import listed, meant, mistakes
 from tasks.sources import Declared, Source
 
-TaskKind = Literal["classification", "regression"]
 MetricName = Literal[
     "accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "log_loss", "brier_score", "rmse", "mae", "mape", "r2"
 ]
@@ -37,49 +46,6 @@ METRICS_OF: dict[TaskKind, tuple[MetricName, ...]] = {
     "regression": ("rmse", "mae", "mape", "r2"),
 }
 GREATER_IS_BETTER: tuple[MetricName, ...] = ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "r2")
-
-ESTIMATORS: dict[TaskKind, dict[str, str]] = {
-    "classification": {
-        "DummyClassifier": "sklearn.dummy",
-        "LogisticRegression": "sklearn.linear_model",
-        "RidgeClassifier": "sklearn.linear_model",
-        "SGDClassifier": "sklearn.linear_model",
-        "LinearDiscriminantAnalysis": "sklearn.discriminant_analysis",
-        "GaussianNB": "sklearn.naive_bayes",
-        "KNeighborsClassifier": "sklearn.neighbors",
-        "SVC": "sklearn.svm",
-        "LinearSVC": "sklearn.svm",
-        "DecisionTreeClassifier": "sklearn.tree",
-        "RandomForestClassifier": "sklearn.ensemble",
-        "ExtraTreesClassifier": "sklearn.ensemble",
-        "GradientBoostingClassifier": "sklearn.ensemble",
-        "HistGradientBoostingClassifier": "sklearn.ensemble",
-        "MLPClassifier": "sklearn.neural_network",
-        "ConvolutionalNetworkClassifier": "tasks.networks",
-        "WideAndDeepClassifier": "tasks.networks",
-        "TextNetworkClassifier": "tasks.text_networks",
-    },
-    "regression": {
-        "DummyRegressor": "sklearn.dummy",
-        "LinearRegression": "sklearn.linear_model",
-        "Ridge": "sklearn.linear_model",
-        "Lasso": "sklearn.linear_model",
-        "ElasticNet": "sklearn.linear_model",
-        "HuberRegressor": "sklearn.linear_model",
-        "SGDRegressor": "sklearn.linear_model",
-        "KNeighborsRegressor": "sklearn.neighbors",
-        "SVR": "sklearn.svm",
-        "LinearSVR": "sklearn.svm",
-        "DecisionTreeRegressor": "sklearn.tree",
-        "RandomForestRegressor": "sklearn.ensemble",
-        "ExtraTreesRegressor": "sklearn.ensemble",
-        "GradientBoostingRegressor": "sklearn.ensemble",
-        "HistGradientBoostingRegressor": "sklearn.ensemble",
-        "MLPRegressor": "sklearn.neural_network",
-        "WideAndDeepRegressor": "tasks.networks",
-        "ColumnForecast": "tasks.forecasts",
-    },
-}
 
 
 def _size(value: Any) -> float | str:
@@ -220,20 +186,6 @@ class CrossValidation(Declared):
     folds: Annotated[int, Field(ge=2, le=100)] = 5
 
 
-class Candidate(Declared):
-    """An estimator that is tried: its name on the leaderboard, its class and the parameters that are not defaults.
-
-    ``scale`` says how numbers are scaled before it; by default they are standardised where the estimator needs it.
-    ``text`` are the settings of scikit-learn's `TfidfVectorizer`, which turns columns of the role text into numbers.
-    """
-
-    name: Name
-    estimator: str
-    scale: Literal["standard", "minmax", "none"] | None = None
-    parameters: dict[str, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
-    text: dict[str, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
-
-
 def _cron(value: str) -> str:
     try:
         CronSim(value, datetime(2000, 1, 1, tzinfo=UTC))
@@ -274,7 +226,11 @@ class Problem(Declared):
     split: SplitRule = SplitRule()
     cross_validation: CrossValidation = CrossValidation()
     metric: MetricName | None = None
-    candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)]
+    features: tuple[Feature, ...] = ()
+    search: SearchRule | None = None
+    candidates: Candidates
+    ensembles: tuple[Ensemble, ...] = ()
+    threshold: Aim | None = None
     gate: Gate = Gate()
     retention: Retention = Retention()
     schedule: Schedule | None = None
@@ -303,18 +259,18 @@ class Problem(Declared):
                 "source.mode = 'append' needs identity = [...], the columns that make a row the same row; without it "
                 "a row would replace another that merely has equal values"
             )
-        names = [candidate.name for candidate in self.candidates]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"candidates.name = {twice[0]!r} stands twice; each candidate needs a name of its own")
-        for candidate in self.candidates:
-            if candidate.estimator not in (allowed := ESTIMATORS[self.task]):
-                raise ValueError(
-                    f"candidates.estimator = {candidate.estimator!r} is not known for task = {self.task!r}"
-                    f"{meant(candidate.estimator, allowed)}; allowed: {listed(allowed)}"
-                )
         columns = self.columns
         if self.target in (*columns.drop, *columns.numeric, *columns.categorical, *columns.text):
             raise ValueError(f"target = {self.target!r} is listed in columns too; the target is never a feature")
+        return self
+
+    @model_validator(mode="after")
+    def _candidates_fit_together(self) -> Problem:
+        declared = () if self.candidates == "auto" else self.candidates
+        check_candidates(self.task, declared, self.features, self.search)
+        check_ensembles(declared, self.ensembles)
+        if self.threshold and self.task == "regression":
+            raise ValueError("threshold fits task = 'classification' only")
         return self
 
     @model_validator(mode="after")

@@ -14,15 +14,18 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tasks.candidates import Candidate, Feature, TaskKind
 from tasks.gate import Gate
-from tasks.problem import Candidate, MetricName, TaskKind
+from tasks.problem import MetricName
 from tasks.sources import Declared
 
 SCHEMA_VERSION = 1
 
 Role = Literal["numeric", "categorical", "text"]
 Label = str | int | float | bool
-Outcome = Literal["promoted", "held", "nothing new", "accepted", "evaluated", "predicted", "refused", "failed"]
+Outcome = Literal[
+    "promoted", "held", "nothing new", "accepted", "evaluated", "reproduced", "predicted", "refused", "failed"
+]
 Cause = Literal[
     "worse",
     "equivalent",
@@ -221,11 +224,15 @@ class Split(Record):
 
 
 class FeatureSet(Record):
-    """What a model reads: the columns of the source, the derived ones, and the role of each."""
+    """What a model reads: the columns of the source, the derived ones, and the role of each.
+
+    ``features`` are made of these by transformers that are fitted with the model.
+    """
 
     target: str
     roles: dict[str, Role]
     derived: dict[str, str]
+    features: tuple[Feature, ...] = ()
 
 
 class Features(Record):
@@ -237,13 +244,38 @@ class Features(Record):
     forward: bool = False
 
 
+class Cost(Record):
+    """What a trial took: seconds of a fit (mean of the folds), to predict 1,000 rows at once, and its size when kept.
+
+    A measurement: it says nothing of the content, and differs between runs that are equal otherwise.
+    """
+
+    fit_seconds: float
+    predict_milliseconds: float
+    megabytes: float
+
+
 class Trial(Record):
-    """A candidate's scores on the validation folds of the training rows; ``problem`` says why where it has none."""
+    """A candidate with fixed values and its scores on the validation folds of the training rows.
+
+    ``number`` counts the trials of a candidate's search from 1. ``problem`` says why there is no score, if so. A
+    ``pruned`` trial was given up after its first folds, whose scores stand there: they were worse than others'.
+    ``out_of_fold`` are predictions for the training rows by models not fitted on them, see `tasks.out_of_fold`.
+    """
 
     candidate: Candidate
+    number: int = 1
     metric: MetricName
     fold_scores: tuple[float, ...] = ()
     problem: str | None = None
+    pruned: bool = False
+    cost: Cost | None = None
+    out_of_fold: Artifact | None = None
+
+    @property
+    def scored(self) -> bool:
+        """Whether it has a score on every fold."""
+        return self.problem is None and not self.pruned
 
     @property
     def mean(self) -> float:
@@ -257,14 +289,37 @@ class Trial(Record):
         return (sum((score - mean) ** 2 for score in self.fold_scores) / len(self.fold_scores)) ** 0.5
 
 
+class Trials(Record):
+    """The trials of one candidate, in the order in which they were made."""
+
+    trials: tuple[Trial, ...]
+
+
+class Cutoff(Record):
+    """How a classifier's probabilities become classes, chosen on the held-out folds of the training rows.
+
+    Of two classes it is ``positive`` from ``threshold`` on; of more it is the class whose ``costs`` are expected to be
+    least. ``sentence`` says what the choice gave on those folds.
+    """
+
+    positive: Label | None = None
+    threshold: float | None = None
+    costs: tuple[tuple[float, ...], ...] = ()
+    sentence: str = ""
+
+
 class Model(Record):
-    """A fitted model: its files, what it reads, what it was chosen by and the rows that it was trained on."""
+    """A fitted model: its files, what it reads, what it was chosen by and the rows that it was trained on.
+
+    ``cutoff`` is how it decides between classes, where that is not the likeliest.
+    """
 
     candidate: Candidate
     task: TaskKind
     files: dict[str, File]
     columns: FeatureSet
     classes: tuple[Label, ...] = ()
+    cutoff: Cutoff | None = None
     leaderboard: tuple[Trial, ...]
     trained_on: Artifact
     libraries: dict[str, str]
@@ -568,6 +623,7 @@ RESULTS: dict[str, type[Record]] = {
         Split,
         Features,
         Trial,
+        Trials,
         Model,
         Adopted,
         Scores,

@@ -21,6 +21,15 @@ NEEDED = {
     "too_short": "at least 1 is needed",
     "scalar": "a text, a number, true, false or a list of these is needed",
 }
+NEEDED_OF = {
+    "candidates": "a list of [[candidates]] is needed, or 'auto'",
+    "search": "a list of values is needed, or a range such as { low = 0.1, high = 1.0 }",
+}
+NOT_WRITTEN = {"members"}
+"""What stands in records only."""
+
+TAGS = {"declared", "auto", "range", "choices"}
+"""By which members of a union are told apart; nobody writes them."""
 
 
 def mistakes(error: ValidationError, declared: Mapping[str, Any], model: type[BaseModel]) -> list[str]:
@@ -43,11 +52,13 @@ def _deepest(details: list[ErrorDetails]) -> list[ErrorDetails]:
     """Give one detail for each thing that is wrong: a list is not wrong besides its member."""
     found: dict[tuple[int | str, ...], ErrorDetails] = {}
     for detail in details:
-        location = detail["loc"]
-        if location[:1] == ("candidates",) and location[2:3] in {("parameters",), ("text",)} and len(location) > 4:
-            location = location[:4]  # what follows are the kinds of value that were tried
+        location = tuple(part for part in detail["loc"] if part not in TAGS)
+        value = next((place + 2 for place, part in enumerate(location) if part in {"parameters", "text"}), 0)
+        of_any_kind = location[:1] in {("candidates",), ("features",)} and "range" not in detail["loc"]
+        if of_any_kind and 2 < value < len(location):
+            location = location[:value]  # what follows are the kinds of value that were tried
             found.setdefault(location, {**detail, "loc": location, "type": "scalar"})
-        found.setdefault(location, detail)
+        found.setdefault(location, {**detail, "loc": location})
     return [d for at, d in found.items() if not any(o[: len(at)] == at and len(o) > len(at) for o in found)]
 
 
@@ -59,6 +70,9 @@ def _sentence(detail: ErrorDetails, declared: Mapping[str, Any], model: type[Bas
         return f"the key '{key}' is not known{meant(unknown, allowed)}; allowed: {listed(allowed)}"
     if detail["type"] == "missing":
         return f"the key '{key}' is missing"
+    if detail["type"].startswith("union_tag") and detail["loc"][0] != "source":
+        needed = NEEDED_OF["search" if "search" in detail["loc"] else "candidates"]
+        return f"'{key}' = {detail['input']!r} is not allowed: {needed}"
     if detail["type"].startswith("union_tag"):
         kinds = [
             get_args(kind.model_fields["kind"].annotation)[0]
@@ -90,7 +104,7 @@ def _allowed_keys(location: tuple[int | str, ...], declared: Mapping[str, Any], 
             model = next(m for m in members if kind is None or get_args(m.model_fields["kind"].annotation)[0] == kind)
     inherited = {name for kind in model.__mro__[1:] for name in getattr(kind, "model_fields", {})}
     names = sorted(model.model_fields, key=inherited.__contains__)  # a kind's own keys come first
-    return [name for name in names if name != "name" or model is not top]
+    return [name for name in names if name not in NOT_WRITTEN and (name != "name" or model is not top)]
 
 
 def _union_members(annotation: Any) -> Iterator[type[BaseModel]]:

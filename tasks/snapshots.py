@@ -14,12 +14,12 @@ from typing import Literal
 
 import numpy as np
 
+from tasks.candidates import TaskKind
 from tasks.columns import check_names, identity_columns
 from tasks.errors import DataRefused, ProblemError, SalamanderError
 from tasks.growth import grown, hashed
 from tasks.held_columns import accepted_schema, held_schema, in_schema
 from tasks.keys import digest
-from tasks.problem import TaskKind
 from tasks.records import Artifact, Changes, Column, Snapshot, SnapshotEntry, Table, Validated
 from tasks.registering.leases import Leases
 from tasks.sentences import listed

@@ -27,13 +27,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from prefect import get_run_logger, task
 
+from tasks.candidates import TaskKind
 from tasks.columns import FOLD, ROW, identity_columns
 from tasks.dividing.buckets import NOWHERE, Buckets
 from tasks.dividing.sides import Sides, decide
 from tasks.errors import DataRefused
 from tasks.evidence import Evidence, Reading
 from tasks.folds import deal
-from tasks.problem import SplitRule, TaskKind
+from tasks.problem import SplitRule
 from tasks.records import Artifact, Split, Stratum, Table, Validated
 from tasks.store import Store
 

@@ -3,12 +3,12 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
+from tasks.candidates import Candidate
 from tasks.columns import derive
 from tasks.errors import ProblemError
 from tasks.estimators import build
 from tasks.forecasts import ColumnForecast
 from tasks.models import load, save
-from tasks.problem import Candidate
 from tasks.records import FeatureSet, Model
 
 COLUMNS = FeatureSet(

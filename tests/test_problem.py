@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.candidates import ESTIMATORS
 from tasks.errors import ProblemError
-from tasks.problem import ESTIMATORS, Problem, load_problem, problem_names
+from tasks.problem import Problem, load_problem, problem_names
 from tasks.sentences import meant
 
 HEAD = 'task = "regression"\ntarget = "price"\n'
@@ -93,8 +94,108 @@ MISTAKES = {
         MINIMAL + "parametres = { alpha = 1.0 }\n",
         [
             "the key 'candidates[1].parametres' is not known (did you mean 'parameters'?)",
-            "allowed: name, estimator, scale, parameters",
+            "allowed: name, estimator, scale, impute, encode, components, target, calibrate, features, leave_out, "
+            "parameters, text, search.",
         ],
+    ),
+    "empty range": (
+        MINIMAL + "search = { parameters = { alpha = { low = 3, high = 1 } } }\n",
+        ["candidates[1].search.parameters.alpha: the range from low = 3 to high = 1 is empty; low must be below high."],
+    ),
+    "range on a log scale from 0": (
+        MINIMAL + "search = { parameters = { alpha = { low = 0.0, high = 1.0, log = true } } }\n",
+        ["candidates[1].search.parameters.alpha: a range with log = true needs low above 0 and no step."],
+    ),
+    "a broken step of whole numbers": (
+        MINIMAL + "search = { parameters = { max_iter = { low = 1, high = 9, step = 0.5 } } }\n",
+        ["candidates[1].search.parameters.max_iter: step = 0.5 must be whole, as low and high are."],
+    ),
+    "number in place of a range": (
+        MINIMAL + "search = { parameters = { alpha = 3 } }\n",
+        [
+            "'candidates[1].search.parameters.alpha' = 3 is not allowed: a list of values is needed, or a range "
+            "such as { low = 0.1, high = 1.0 }."
+        ],
+    ),
+    "nothing to try": (
+        MINIMAL + "search = { parameters = { alpha = [] } }\n",
+        ["'candidates[1].search.parameters.alpha' = [] is not allowed: at least 1 is needed."],
+    ),
+    "table among what is tried": (
+        MINIMAL + "search = { parameters = { alpha = [{ x = 1 }] } }\n",
+        ["'candidates[1].search.parameters.alpha' = {'x': 1} is not allowed: a text, a number, true, false or a list"],
+    ),
+    "budget of no trials": (
+        MINIMAL + "search = { trials = 0 }\n",
+        ["'candidates[1].search.trials' = 0 is not allowed: input should be greater than or equal to 1."],
+    ),
+    "budget of no time": (
+        MINIMAL + "[search]\nminutes = 0\n",
+        ["'search.minutes' = 0 is not allowed: input should be greater than 0."],
+    ),
+    "fixed and searched for": (
+        MINIMAL + "parameters = { alpha = 1.0 }\nsearch = { parameters = { alpha = [1.0, 2.0] } }\n",
+        ["candidates[1]: parameters.alpha is fixed and searched for; leave it out in one of the two."],
+    ),
+    "grid of a range without steps": (
+        MINIMAL + 'search = { strategy = "grid", parameters = { alpha = { low = 0.1, high = 1.0 } } }\n',
+        ["candidates.search of 'ridge': strategy = 'grid' needs a list for alpha, or a range with step = "],
+    ),
+    "grid of nothing, as declared for all": (
+        MINIMAL + 'search = {}\n[search]\nstrategy = "grid"\n',
+        ["candidates.search of 'ridge': strategy = 'grid' needs the values to try."],
+    ),
+    "unknown way of preparing": (
+        MINIMAL + 'search = { prepare = { scale = ["big"] } }\n',
+        ["'candidates[1].search.prepare.scale[1]' = 'big' is not allowed: input should be 'standard', 'minmax', "],
+    ),
+    "log target of classes": (
+        MINIMAL.replace("regression", "classification").replace("Ridge", "RidgeClassifier") + 'target = "log"\n',
+        ["candidates.target of 'ridge': 'log' fits task = 'regression' only."],
+    ),
+    "calibrated numbers": (
+        MINIMAL + 'calibrate = "sigmoid"\n',
+        ["candidates.calibrate of 'ridge' fits task = 'classification' only."],
+    ),
+    "declared members": (
+        MINIMAL + 'members = [{ candidate = { name = "a", estimator = "Ridge" }, weight = 1.0 }]\n',
+        ["candidates.members of 'ridge' cannot be declared; use [[ensembles]]."],
+    ),
+    "unknown transformer": (
+        MINIMAL + '[[features]]\nname = "near"\ntransformer = "NeighborsTarget"\ncolumns = ["rooms"]\n',
+        ["features.transformer = 'NeighborsTarget' is not known (did you mean 'NeighboursTarget'?); allowed: "],
+    ),
+    "unknown feature of a candidate": (
+        MINIMAL + 'features = ["near"]\n',
+        ["candidates.features of 'ridge' names 'near', which is not declared in [[features]]; declared: none."],
+    ),
+    "ensemble of an unknown candidate": (
+        MINIMAL + '[[ensembles]]\nname = "mean"\nkind = "average"\nof = ["rigde"]\n',
+        ["ensembles.of = 'rigde' is no candidate (did you mean 'ridge'?); the candidates: ridge."],
+    ),
+    "ensemble with the name of a candidate": (
+        MINIMAL + '[[ensembles]]\nname = "ridge"\nkind = "average"\n',
+        ["ensembles.name = 'ridge' stands twice; each needs a name of its own."],
+    ),
+    "threshold of numbers": (
+        MINIMAL + '[threshold]\npositive = "yes"\nbest = "f1"\n',
+        ["threshold fits task = 'classification' only."],
+    ),
+    "threshold with two aims": (
+        MINIMAL + '[threshold]\npositive = "yes"\nbest = "f1"\nprecision_at_least = 0.9\n',
+        ["threshold: exactly one of best, precision_at_least, recall_at_least and costs is needed."],
+    ),
+    "threshold without its class": (
+        MINIMAL + '[threshold]\nbest = "f1"\n',
+        ["threshold: positive = ..., the class of interest, is needed by all but costs, which do not take it."],
+    ),
+    "costs of what is right": (
+        MINIMAL + "[threshold]\ncosts = [[1.0, 5.0], [1.0, 0.0]]\n",
+        ["threshold: costs needs a row and a column for each class, and 0 where the prediction is right."],
+    ),
+    "a word for all candidates": (
+        HEAD.replace("task =", 'candidates = "all"\ntask =', 1) + SOURCE,
+        ["'candidates' = 'all' is not allowed: a list of [[candidates]] is needed, or 'auto'."],
     ),
     "misspelt key in a bundled source": (
         HEAD + SOURCE + 'nmae = "x"\n' + CANDIDATE,

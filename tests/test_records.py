@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from tasks.problem import Candidate
+from tasks.candidates import Candidate
 from tasks.records import RESULTS, Artifact, Column, File, Model, Snapshot, Trial, decode, encode
 
 FILE = File(path="artifacts/raw/a.parquet", sha256="a" * 64, size=3)

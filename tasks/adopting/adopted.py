@@ -13,10 +13,10 @@ import numpy as np
 
 from tasks.adopting.adopted_files import read_model
 from tasks.adopting.adopted_inputs import Known, of_estimator, of_network
+from tasks.candidates import Candidate, TaskKind
 from tasks.errors import ProblemError
 from tasks.keys import library_versions
 from tasks.models import Prediction, Predictor, load, save
-from tasks.problem import Candidate, TaskKind
 from tasks.records import Adopted, Artifact, FeatureSet, Model, Split
 from tasks.reference import agree, sample
 from tasks.sentences import listed

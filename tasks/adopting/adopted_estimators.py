@@ -89,7 +89,7 @@ class AdoptedNetwork(Network):
 
     def predict_features(self, X: pd.DataFrame) -> NDArray[Any]:
         """Give the network's output for rows, of shape (rows, outputs)."""
-        arrays = self._arrays(X)
+        arrays = self.arrays(X)
         parts = [
             self.network_(
                 self._packed({name: each[start : start + BATCH] for name, each in arrays.items()}), training=False
@@ -98,13 +98,15 @@ class AdoptedNetwork(Network):
         ]
         return np.concatenate(parts).astype("float64").reshape(len(X), -1)
 
-    def _arrays(self, X: pd.DataFrame) -> dict[str, NDArray[Any]]:
+    def arrays(self, X: pd.DataFrame) -> dict[str, NDArray[Any]]:
+        """Give what each input takes of the features, by the input's name."""
         return {
             name: _values(X[columns], tensor.dtype).reshape(len(X), *tensor.shape[1:])
             for name, (tensor, columns) in self._inputs().items()
         }
 
-    def _tensors(self, tf: Any, features: dict[str, Any]) -> Any:
+    def tensors(self, tf: Any, features: dict[str, Any]) -> Any:
+        """Give the features of rows, as tensors by name, in the structure that the network takes."""
         return self._packed(
             {
                 name: tf.reshape(

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks.adopting.adopted_estimators import Unnamed, columns_taken
+from tasks.candidates import TaskKind
 from tasks.columns import FOLD, ROW, kind_of, names_with_role
 from tasks.errors import ProblemError
 from tasks.expressions import columns_in, gives
 from tasks.models import network_from_outside
-from tasks.problem import TaskKind
 from tasks.records import Column, FeatureSet, Role
 from tasks.sentences import listed, meant
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.candidates import Candidate, TaskKind
 from tasks.drafting.guesses import Guess, guess_codes, guess_identity, guess_part, guess_task
 from tasks.drafting.pitfalls import Pitfall, giveaways, pitfalls
 from tasks.drafting.plans import Series, Strata, forecasts, guess_series, guess_strata, portfolio
 from tasks.drafting.profile import ColumnProfile, numbers, plain, profiled
 from tasks.drafting.samples import Sample
 from tasks.errors import DataRefused, ProblemError
-from tasks.problem import Candidate, TaskKind
 from tasks.sentences import listed, meant
 
 if TYPE_CHECKING:

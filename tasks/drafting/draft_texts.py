@@ -51,7 +51,7 @@ def problem_text(draft: Draft) -> str:
         _history(draft),
         _columns(draft),
         _split(draft),
-        *(_candidate(candidate.model_dump(exclude_defaults=True)) for candidate in draft.candidates),
+        *(candidate_lines(candidate.model_dump(exclude_defaults=True)) for candidate in draft.candidates),
         _gate(draft),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
@@ -141,7 +141,8 @@ def _split(draft: Draft) -> list[str]:
     return [*lines, *(f"# {flat(proposal)}" for proposal in proposals)]
 
 
-def _candidate(declared: Mapping[str, Any]) -> list[str]:
+def candidate_lines(declared: Mapping[str, Any]) -> list[str]:
+    """Give the lines of a problem file that declare a candidate."""
     return ["[[candidates]]", *(_line(key, value) for key, value in declared.items())]
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from tasks.candidates import TaskKind
 from tasks.drafting.profile import MOST_VALUES, ColumnProfile, figure, numbers
 from tasks.errors import ProblemError
-from tasks.problem import TaskKind
 from tasks.sentences import listed
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.candidates import TaskKind
 from tasks.drafting.profile import ISO, ColumnProfile, figure, numbers
-from tasks.problem import TaskKind
 
 if TYPE_CHECKING:
     import pandas as pd

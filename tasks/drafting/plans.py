@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.candidates import Candidate, TaskKind
 from tasks.drafting.profile import ISO, ColumnProfile, numbers
-from tasks.problem import Candidate, Scalar, TaskKind
+from tasks.gate import Scalar
 
 if TYPE_CHECKING:
     import pandas as pd
