@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import importlib
 import threading
+from collections.abc import Mapping
 from typing import Any
 
-from tasks.columns import names_with_role
+from tasks.candidates import ESTIMATORS, TRANSFORMERS, Candidate, Feature, TaskKind
+from tasks.columns import matching, names_with_role
 from tasks.errors import ProblemError
-from tasks.problem import ESTIMATORS, Candidate, TaskKind
 from tasks.records import FeatureSet
 from tasks.sentences import listed, meant
 
@@ -36,7 +37,6 @@ SCALED = (
     "SVC",
     "SVR",
 )
-FORESTS = ("ExtraTreesClassifier", "ExtraTreesRegressor", "RandomForestClassifier", "RandomForestRegressor")
 MISSING_ALLOWED = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
 DENSE_ONLY = (*MISSING_ALLOWED, "GaussianNB", "LinearDiscriminantAnalysis")
 MOST_DENSE_WORDS = 5_000
@@ -62,30 +62,74 @@ _IMPORTING = threading.Lock()
 
 
 def build(candidate: Candidate, task: TaskKind, columns: FeatureSet, seed: int) -> Any:
-    """Give the unfitted estimator of a candidate: a scikit-learn pipeline, or a network that prepares by itself.
+    """Give the unfitted estimator of a candidate: a scikit-learn pipeline, a network, or an ensemble of such.
 
     Raises
     ------
     ProblemError
-        The estimator does not have a parameter of that name.
+        The estimator does not have a parameter of that name, or a column or a feature does not fit it.
     """
+    if candidate.members:
+        from tasks.ensembles import ensemble
+
+        return ensemble(candidate, task, [build(each.candidate, task, columns, seed) for each in candidate.members])
+    estimator = _estimator(candidate, task, seed)
+    columns = _read_by(candidate, columns)
+    if is_network(estimator) and (candidate.calibrate or candidate.target == "log"):
+        raise ProblemError(
+            f"candidates of {candidate.name!r}: {candidate.estimator} is a network, which is neither calibrated nor "
+            "fitted to the logarithm of its target; leave out calibrate and target."
+        )
+    if candidate.estimator == "ColumnForecast":
+        return _forecast(candidate, estimator, columns)
+    prepared = (
+        _with_columns(candidate, estimator, columns)
+        if is_network(estimator)
+        else _pipeline(candidate, estimator, columns, seed)
+    )
+    if candidate.calibrate:
+        from sklearn.calibration import CalibratedClassifierCV
+
+        return CalibratedClassifierCV(prepared).set_params(method=candidate.calibrate, ensemble=False)
+    if candidate.target == "log":
+        from tasks.log_target import LogTarget
+
+        return LogTarget(prepared)
+    return prepared
+
+
+def _estimator(candidate: Candidate, task: TaskKind, seed: int) -> Any:
+    """Give the estimator itself, with its parameters and, where it has one, its seed."""
     with _IMPORTING:
         module = importlib.import_module(ESTIMATORS[task][candidate.estimator])
         estimator = getattr(module, candidate.estimator)()
+    return _with_parameters(estimator, candidate.parameters, f"candidates.parameters of {candidate.name!r}", seed)
+
+
+def _with_parameters(estimator: Any, parameters: Mapping[str, Any], where: str, seed: int) -> Any:
     known = estimator.get_params()
-    for name in candidate.parameters:
+    for name in parameters:
         if name not in known:
             raise ProblemError(
-                f"candidates.parameters of {candidate.name!r}: {candidate.estimator} has no parameter {name!r}"
-                f"{meant(name, known)}; allowed: {listed(known)}."
+                f"{where}: {type(estimator).__name__} has no parameter {name!r}{meant(name, known)}; "
+                f"allowed: {listed(known)}."
             )
     settings: dict[str, Any] = {"random_state": seed} if "random_state" in known else {}
-    estimator.set_params(**settings | candidate.parameters)
-    if candidate.estimator == "ColumnForecast":
-        return _forecast(candidate, estimator, columns)
-    if not is_network(estimator):
-        return _pipeline(candidate, estimator, columns)
-    return _with_columns(candidate, estimator, columns)
+    return estimator.set_params(**settings | dict(parameters))
+
+
+def _read_by(candidate: Candidate, columns: FeatureSet) -> FeatureSet:
+    """Give what a candidate reads of all columns and features."""
+    left_out = matching(candidate.leave_out, columns.roles)
+    for name in left_out:
+        if name not in columns.roles:
+            raise ProblemError(
+                f"candidates.leave_out of {candidate.name!r} names {name!r}, which is no feature"
+                f"{meant(name, columns.roles)}; the features: {listed(columns.roles)}."
+            )
+    roles = {name: role for name, role in columns.roles.items() if name not in left_out}
+    chosen = [each for each in columns.features if candidate.features is None or each.name in candidate.features]
+    return columns.model_copy(update={"roles": roles, "features": tuple(chosen)})
 
 
 def _with_columns(candidate: Candidate, network: Any, columns: FeatureSet) -> Any:
@@ -124,29 +168,100 @@ def _forecast(candidate: Candidate, estimator: Any, columns: FeatureSet) -> Any:
     return estimator
 
 
-def _pipeline(candidate: Candidate, estimator: Any, columns: FeatureSet) -> Any:
+def _pipeline(candidate: Candidate, estimator: Any, columns: FeatureSet, seed: int) -> Any:
     from sklearn.compose import ColumnTransformer
-    from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
-    steps: list[tuple[str, Any]] = []
-    if candidate.estimator not in MISSING_ALLOWED:
-        steps.append(("impute", SimpleImputer(strategy="median", keep_empty_features=True)))
-    scale = candidate.scale or ("standard" if candidate.estimator in SCALED else "none")
-    if scale != "none":
-        steps.append(("scale", StandardScaler() if scale == "standard" else MinMaxScaler()))
-    numeric = Pipeline(steps) if steps else "passthrough"
-    categorical = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     prepare = ColumnTransformer(
         [
-            ("numeric", numeric, names_with_role(columns, "numeric")),
-            ("categorical", categorical, names_with_role(columns, "categorical")),
+            ("numeric", _numbers(candidate, seed), names_with_role(columns, "numeric")),
+            ("categorical", _categories(candidate, estimator, seed), names_with_role(columns, "categorical")),
             *_words(candidate, columns),
+            *(_made(candidate, feature, seed) for feature in columns.features),
         ],
         sparse_threshold=0.0 if candidate.estimator in DENSE_ONLY else 0.3,
     )
     return Pipeline([("prepare", prepare), ("estimate", estimator)])
+
+
+def _numbers(candidate: Candidate, seed: int) -> Any:
+    """Give what numbers go through: imputed and scaled where the estimator needs it, or as declared."""
+    from sklearn.decomposition import PCA
+    from sklearn.pipeline import Pipeline
+
+    steps = [*_imputed(candidate), *_scaled(candidate, seed)]
+    if candidate.components:
+        steps.append(("components", PCA(candidate.components).set_params(random_state=seed)))
+    return Pipeline(steps)
+
+
+def _imputed(candidate: Candidate) -> list[tuple[str, Any]]:
+    from sklearn.impute import KNNImputer, SimpleImputer
+
+    needed = candidate.estimator not in MISSING_ALLOWED or candidate.components
+    strategy = candidate.impute or ("median" if needed else None)
+    if strategy is None:
+        from tasks.preparing.empty_columns import EmptyColumns
+
+        return [("fill", EmptyColumns())]
+    if strategy == "neighbours":
+        return [("impute", KNNImputer(keep_empty_features=True))]
+    return [("impute", SimpleImputer(strategy=strategy, keep_empty_features=True))]
+
+
+def _scaled(candidate: Candidate, seed: int) -> list[tuple[str, Any]]:
+    from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
+
+    match candidate.scale or ("standard" if candidate.estimator in SCALED else "none"):
+        case "standard":
+            return [("scale", StandardScaler())]
+        case "minmax":
+            return [("scale", MinMaxScaler())]
+        case "robust":
+            return [("scale", RobustScaler())]
+        case "quantile":
+            return [("scale", QuantileTransformer(output_distribution="normal").set_params(random_state=seed))]
+        case "none":
+            return []
+
+
+def _categories(candidate: Candidate, estimator: Any, seed: int) -> Any:
+    """Give what categories go through; one that was not seen in training is no category, the last one or the mean."""
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
+
+    match candidate.encode:
+        case "one-hot":
+            return OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+        case "ordinal":
+            return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
+        case "target":
+            return TargetEncoder(cv=_dealt(estimator, seed))
+
+
+def _dealt(estimator: Any, seed: int) -> Any:
+    """Give the folds within which an estimator's inputs are fitted to the target, one held out after the other."""
+    from sklearn.base import is_classifier
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    kind: Any = StratifiedKFold if is_classifier(estimator) else KFold
+    return kind(5, shuffle=True, random_state=seed)
+
+
+def _made(candidate: Candidate, feature: Feature, seed: int) -> tuple[str, Any, list[str]]:
+    """Give the transformer of a declared feature, between what it needs before and the estimator after it."""
+    from sklearn.pipeline import Pipeline
+
+    with _IMPORTING:
+        transformer = getattr(importlib.import_module(TRANSFORMERS[feature.transformer]), feature.transformer)()
+    _with_parameters(transformer, feature.parameters, f"features.parameters of {feature.name!r}", seed)
+    if transformer.reads == "text":
+        return (feature.name, transformer, list(feature.columns))
+    before = _imputed(candidate.model_copy(update={"estimator": "", "impute": candidate.impute or "median"}))
+    return (
+        feature.name,
+        Pipeline([*before, ("make", transformer), *_scaled(candidate, seed)]),
+        list(feature.columns),
+    )
 
 
 def _words(candidate: Candidate, columns: FeatureSet) -> list[tuple[str, Any, str]]:
@@ -179,13 +294,3 @@ def _words(candidate: Candidate, columns: FeatureSet) -> list[tuple[str, Any, st
     if isinstance(settings.get("stop_words"), tuple):
         settings["stop_words"] = list(settings["stop_words"])
     return [(f"words of {name}", TfidfVectorizer(**settings), name) for name in names]
-
-
-def use_cores(estimator: Any, cores: int | None) -> None:
-    """Let a forest fit with so many jobs; None is one, the way it is stored and served.
-
-    (A forest adds its trees up in the order in which threads finish, so only one thread repeats a prediction exactly.)
-    """
-    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    if type(last).__name__ in FORESTS:
-        last.set_params(n_jobs=cores)

@@ -3,11 +3,11 @@ import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from tasks.candidates import ESTIMATORS, Candidate
 from tasks.columns import derive
 from tasks.errors import ProblemError
-from tasks.estimators import DENSE_ONLY, build, is_network, use_cores
+from tasks.estimators import DENSE_ONLY, build, is_network
 from tasks.models import load, save
-from tasks.problem import ESTIMATORS, Candidate
 from tasks.records import FeatureSet, File, Model
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -86,7 +86,6 @@ def test_every_estimator_fits_predicts_and_survives_the_store_exactly(store, tas
         assert set(expected) <= {"dear", "cheap"}
     else:
         assert np.isfinite(expected).all()
-    use_cores(estimator, None)
     loaded = load(model_of(task, name, save(estimator, COLUMNS, store)), store)
     prediction = loaded.predict(new)
     np.testing.assert_array_equal(prediction.values, expected)
@@ -176,7 +175,7 @@ def test_parameters_are_set():
         (None, "Ridge", ["SimpleImputer", "StandardScaler"]),
         (None, "DecisionTreeRegressor", ["SimpleImputer"]),
         ("minmax", "DecisionTreeRegressor", ["SimpleImputer", "MinMaxScaler"]),
-        ("standard", "HistGradientBoostingRegressor", ["StandardScaler"]),
+        ("standard", "HistGradientBoostingRegressor", ["EmptyColumns", "StandardScaler"]),
         ("none", "Ridge", ["SimpleImputer"]),
     ],
 )
@@ -186,10 +185,13 @@ def test_numbers_are_scaled_as_declared_or_where_needed(scale, name, expected):
     assert [type(step).__name__ for _, step in numeric.steps] == expected
 
 
-def test_a_column_without_any_number_does_not_stop_a_pipeline():
-    frame = derive(houses(), COLUMNS).assign(income=np.nan)
-    estimator = build(Candidate(name="tried", estimator="Ridge"), "regression", COLUMNS, 42)
-    assert np.isfinite(estimator.fit(frame, targets("regression")).predict(frame)).all()
+@pytest.mark.parametrize(("task", "name"), EVERY)
+def test_columns_without_any_value_do_not_stop_a_pipeline(task, name):
+    """As where a fold happens to hold the only rows that have one."""
+    frame = derive(houses(), COLUMNS).assign(income=np.nan, place=None)
+    estimator = build(Candidate(name="tried", estimator=name), task, COLUMNS, 42)
+    found = estimator.fit(frame, targets(task)).predict(derive(houses(), COLUMNS))
+    assert pd.notna(found).all()
 
 
 def test_only_networks_are_networks():
@@ -203,12 +205,116 @@ def test_a_network_learns_its_columns():
     assert (network.numeric, network.categorical) == (["rooms", "income", "ratio"], ["place"])
 
 
-def test_cores_reach_the_last_step():
-    estimator = build(Candidate(name="tried", estimator="RandomForestRegressor"), "regression", COLUMNS, 42)
-    use_cores(estimator, 2)
-    assert last_step(estimator).n_jobs == 2
-    use_cores(estimator, None)
-    assert last_step(estimator).n_jobs is None
+PREPARED = [
+    {"impute": "mean", "scale": "robust"},
+    {"impute": "most_frequent", "scale": "minmax"},
+    {"impute": "neighbours", "scale": "none"},
+    {"encode": "ordinal"},
+    {"encode": "target"},
+    {"components": 2},
+    {"leave_out": ("place", "income")},
+]
+
+
+def learnt(task, **declared):
+    estimator = {"regression": "Ridge", "classification": "LogisticRegression"}[task]
+    candidate = Candidate.model_validate({"name": "tried", "estimator": estimator} | declared)
+    return build(candidate, task, COLUMNS, 7).fit(derive(houses(), COLUMNS), targets(task))
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+@pytest.mark.parametrize("declared", PREPARED, ids=str)
+def test_however_inputs_are_prepared_the_same_is_loaded(store, task, declared):
+    estimator, new = learnt(task, **declared), unseen_houses()
+    expected = estimator.predict(derive(new, COLUMNS))
+    loaded = load(model_of(task, "tried", save(estimator, COLUMNS, store)), store)
+    np.testing.assert_array_equal(loaded.predict(new).values, expected)
+    again = learnt(task, **declared).predict(derive(new, COLUMNS))
+    np.testing.assert_array_equal(again, expected)
+
+
+@pytest.mark.parametrize(
+    ("declared", "block", "steps"),
+    [
+        ({"impute": "neighbours"}, "numeric", ["KNNImputer", "StandardScaler"]),
+        ({"components": 2, "scale": "none"}, "numeric", ["SimpleImputer", "PCA"]),
+        ({"scale": "quantile"}, "numeric", ["SimpleImputer", "QuantileTransformer"]),
+        ({"encode": "target"}, "categorical", ["TargetEncoder"]),
+        ({"encode": "ordinal"}, "categorical", ["OrdinalEncoder"]),
+    ],
+)
+def test_inputs_are_prepared_as_declared(declared, block, steps):
+    candidate = Candidate.model_validate({"name": "tried", "estimator": "Ridge"} | declared)
+    prepare = build(candidate, "regression", COLUMNS, 7).named_steps["prepare"]
+    found = {name: transformer for name, transformer, _ in prepare.transformers}[block]
+    parts = [step for _, step in found.steps] if hasattr(found, "steps") else [found]
+    assert [type(part).__name__ for part in parts] == steps
+
+
+def test_a_category_that_training_has_not_seen_has_the_mean_of_all():
+    estimator = learnt("regression", encode="target")
+    rows = unseen_houses().assign(place=["island", "island", "island"])
+    encoded = estimator.named_steps["prepare"].named_transformers_["categorical"].transform(rows[["place"]])
+    np.testing.assert_allclose(encoded, np.mean(targets("regression")))
+
+
+def test_boosting_takes_missing_numbers_as_they_are_unless_told_otherwise():
+    def steps(**declared):
+        candidate = Candidate(name="tried", estimator="HistGradientBoostingRegressor", **declared)
+        numeric = build(candidate, "regression", COLUMNS, 7).named_steps["prepare"].transformers[0][1]
+        return [name for name, _ in numeric.steps]
+
+    assert steps() == ["fill"]
+    assert steps(impute="median") == ["impute"]
+    assert steps(components=2) == ["impute", "components"]
+
+
+def test_what_is_left_out_is_not_read():
+    estimator = learnt("regression", leave_out=("income", "ratio"))
+    new = derive(unseen_houses(), COLUMNS)
+    moved = new.assign(income=99.0, ratio=-1.0)
+    np.testing.assert_array_equal(estimator.predict(new), estimator.predict(moved))
+
+
+def test_the_logarithm_of_the_target_is_learnt():
+    estimator = learnt("regression", target="log")
+    plain = build(Candidate(name="tried", estimator="Ridge"), "regression", COLUMNS, 7)
+    plain.fit(derive(houses(), COLUMNS), np.log(targets("regression")))
+    new = derive(unseen_houses(), COLUMNS)
+    np.testing.assert_allclose(estimator.predict(new), np.exp(plain.predict(new)), rtol=1e-12)
+
+
+def test_calibrated_probabilities_come_from_scores_of_rows_held_out(store):
+    candidate = Candidate(name="tried", estimator="LinearSVC", calibrate="sigmoid")
+    estimator = build(candidate, "classification", COLUMNS, 7)
+    estimator.fit(derive(houses(), COLUMNS), targets("classification"))
+    loaded = load(model_of("classification", "LinearSVC", save(estimator, COLUMNS, store)), store)
+    prediction = loaded.predict(unseen_houses())
+    assert prediction.probabilities.shape == (3, 2)
+    np.testing.assert_array_equal(prediction.probabilities, estimator.predict_proba(derive(unseen_houses(), COLUMNS)))
+
+
+@pytest.mark.parametrize(
+    ("task", "declared", "expected"),
+    [
+        ("regression", {"leave_out": ("incom",)}, "candidates.leave_out of 'tried' names 'incom', which is no feature"),
+        (
+            "regression",
+            {"estimator": "WideAndDeepRegressor", "target": "log"},
+            "WideAndDeepRegressor is a network, which is neither calibrated nor fitted to the logarithm of its target",
+        ),
+        (
+            "classification",
+            {"estimator": "WideAndDeepClassifier", "calibrate": "sigmoid"},
+            "leave out calibrate and target",
+        ),
+    ],
+)
+def test_a_way_of_preparing_that_does_not_fit_is_a_sentence(task, declared, expected):
+    candidate = Candidate.model_validate({"name": "tried", "estimator": "Ridge"} | declared)
+    with pytest.raises(ProblemError) as caught:
+        build(candidate, task, COLUMNS, 7)
+    assert expected in str(caught.value)
 
 
 # Texts.
