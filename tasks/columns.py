@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from tasks.candidates import Feature
 from tasks.errors import ProblemError
 from tasks.expressions import Kind, Read, columns_in, evaluate, gives, is_arithmetic, reads
 from tasks.gate import Behaviour
@@ -65,7 +67,31 @@ def feature_set(problem: Problem, columns: Iterable[Column]) -> FeatureSet:
     for name, kind in kinds.items():
         if name not in left_out and (role := _role(problem, name, kind)):
             roles[name] = role
-    return FeatureSet(target=problem.target, roles=roles, derived=problem.derived)
+    features = tuple(each.model_copy(update={"columns": matching(each.columns, roles)}) for each in problem.features)
+    _check_features(where, features, roles)
+    return FeatureSet(target=problem.target, roles=roles, derived=problem.derived, features=features)
+
+
+def matching(declared: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
+    """Give the names that are meant by names or patterns; a pattern that nothing matches stays, to be refused.
+
+    >>> matching(["place", "pixel_*"], ["pixel_0", "pixel_1", "place"])
+    ('place', 'pixel_0', 'pixel_1')
+    """
+    known = list(names)
+    meant_by = {each: [each] if each in known else fnmatch.filter(known, each) or [each] for each in declared}
+    return tuple(dict.fromkeys(name for each in meant_by.values() for name in each))
+
+
+def _check_features(where: str, features: Iterable[Feature], roles: Mapping[str, Role]) -> None:
+    """Check that what is made inside cross-validation reads features; the transformer itself says which kind."""
+    for feature in features:
+        for name in feature.columns:
+            if name not in roles:
+                raise ProblemError(
+                    f"{where}: features.columns of {feature.name!r} names {name!r}, which is no feature"
+                    f"{meant(name, roles)}; the features: {listed(roles)}."
+                )
 
 
 def check_names(

@@ -1,10 +1,10 @@
 """Derived columns: an expression of a column's values, the same on pandas, NumPy and, for arithmetic, on TensorFlow.
 
 An expression is parsed into Python's own syntax tree and only what is listed here is let through: a problem file is
-data, so nothing in it can call, import or look inside anything. Arithmetic takes numbers; so that an exported network
-can take raw columns, TensorFlow evaluates it too. Text and date functions (`row_functions`) take columns or each
-other's results. Texts stand in quotes as arguments only, and a backslash in them is a backslash, as regular
-expressions have many.
+data, so nothing in it can call, import or look inside anything. Arithmetic takes numbers, as the functions of
+`geometry` do; so that an exported network can take raw columns, TensorFlow evaluates it too. Text and date functions
+(`row_functions`) take columns or each other's results. Texts stand in quotes as arguments only, and a backslash in them
+is a backslash, as regular expressions have many.
 
 What an expression reads and gives is known before any data is: ``log1p(words(review))`` reads a text and gives a
 number, ``first(Cabin)`` gives a text.
@@ -17,12 +17,13 @@ import operator
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from inspect import signature
 from typing import Any, Literal, NoReturn
 
 import numpy as np
 
-from tasks import row_functions
+from tasks import geometry, row_functions
 from tasks.errors import ProblemError
 
 Kind = Literal["number", "text", "date", "any value"]
@@ -125,7 +126,8 @@ def evaluate(expression: str, columns: Mapping[str, Any], functions: Any = np) -
     Parameters
     ----------
     expression : str
-        Numbers, column names, ``+ - * / **``, parentheses, the functions of `FUNCTIONS` and `ROW_FUNCTIONS`.
+        Numbers, column names, ``+ - * / **``, parentheses, the functions of `FUNCTIONS`, `ROW_FUNCTIONS` and
+        `geometry`.
     columns : mapping of str to array of shape (rows,)
         NumPy arrays, pandas series or, for arithmetic, tensors.
     functions : module
@@ -148,8 +150,7 @@ def evaluate(expression: str, columns: Mapping[str, Any], functions: Any = np) -
             case ast.UnaryOp(op=op, operand=operand):
                 return OPERATORS[type(op)](value(operand))
             case ast.Call(func=ast.Name(id=name), args=arguments):
-                module = row_functions if name in ROW_FUNCTIONS else functions
-                return getattr(module, name)(*[value(argument) for argument in arguments])
+                return _called(name, functions)(*[value(argument) for argument in arguments])
             case _:
                 raise AssertionError(f"{ast.dump(node)} was let through")
 
@@ -157,6 +158,12 @@ def evaluate(expression: str, columns: Mapping[str, Any], functions: Any = np) -
         return value(_parsed(expression).tree)
     except RecursionError as error:
         raise ProblemError(f"derived = {expression[:40]!r}... is nested too deep.") from error
+
+
+def _called(name: str, functions: Any) -> Callable[..., Any]:
+    if name in geometry.NUMBERS_OF:
+        return partial(getattr(geometry, name), functions)
+    return getattr(row_functions if name in ROW_FUNCTIONS else functions, name)
 
 
 @dataclass(frozen=True)
@@ -200,6 +207,8 @@ class _Check:
                 return ROW_FUNCTIONS[name].gives
             case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in FUNCTIONS:
                 self._argument(argument, "number", name)
+            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in geometry.NUMBERS_OF:
+                self._numbers(name, arguments)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
                 self._argument(left, "number")
                 self._argument(right, "number")
@@ -223,6 +232,16 @@ class _Check:
                 f"derived = {self.expression!r}: {function or 'arithmetic'} takes a {takes}, "
                 f"but {self._written(node)!r} is a {found}."
             )
+
+    def _numbers(self, name: str, nodes: list[ast.expr]) -> None:
+        """Check the arguments of a function of `geometry`."""
+        if len(nodes) != (count := geometry.NUMBERS_OF[name]):
+            wanted = ", ".join(list(signature(getattr(geometry, name)).parameters)[1:])
+            raise ProblemError(
+                f"derived = {self.expression!r}: {name} takes {count} numbers ({wanted}), not {len(nodes)}."
+            )
+        for node in nodes:
+            self._argument(node, "number", name)
 
     def _texts(self, name: str, nodes: list[ast.expr]) -> None:
         """Check the arguments that are texts in quotes."""
@@ -251,6 +270,6 @@ class _Check:
     def _refuse(self, node: ast.AST) -> NoReturn:
         raise ProblemError(
             f"derived = {self.expression!r}: {self._written(node)!r} is not allowed; allowed are column names, "
-            f"numbers, + - * / **, parentheses, {', '.join(FUNCTIONS)}, "
+            f"numbers, + - * / **, parentheses, {', '.join([*FUNCTIONS, *geometry.NUMBERS_OF])}, "
             f"and for texts and dates {', '.join(ROW_FUNCTIONS)}."
         )

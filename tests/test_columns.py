@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.columns import derive, feature_set, identity_columns, names_with_role, row_hashes, source_columns
+from tasks.columns import derive, feature_set, identity_columns, matching, names_with_role, row_hashes, source_columns
 from tasks.errors import ProblemError
 from tasks.problem import Problem
 from tasks.records import Artifact, Column, FeatureSet, File
@@ -451,3 +451,11 @@ def test_behaviours_are_about_any_column_of_the_data():
     declared = {"behaviours": [{"prediction": "same", **change} for change in changes]}
     columns = {"drop": ["rooms"]}
     assert "rooms" not in feature_set(problem(gate=declared, columns=columns), DATA).roles
+
+
+def test_a_pattern_means_every_name_that_it_matches_and_a_name_itself():
+    names = ["pixel_0", "pixel_1", "pixel_*", "place"]
+    assert matching(["place", "pixel_?"], names) == ("place", "pixel_0", "pixel_1", "pixel_*")
+    assert matching(["pixel_*"], names) == ("pixel_*",)
+    assert matching(["pixel_*"], names[:2]) == ("pixel_0", "pixel_1")
+    assert matching(["colour_*"], names) == ("colour_*",)
