@@ -1,11 +1,13 @@
 import os
+import signal
 import threading
 import time
 
-from joblib import delayed
+import numpy as np
+import pytest
 from threadpoolctl import threadpool_info
 
-from tasks.cores import CORES, MANY_ROWS, alone, one_core_each
+from tasks.cores import CORES, MANY_ROWS, Call, Died, alone, one_core_each
 
 
 def test_at_most_one_call_a_core_runs_at_a_time_whoever_asks():
@@ -19,10 +21,7 @@ def test_at_most_one_call_a_core_runs_at_a_time_whoever_asks():
         return os.getpid(), begun, time.monotonic(), threads
 
     found: list[tuple[int, float, float, set[int]]] = []
-    askers = [
-        threading.Thread(target=lambda: found.extend(one_core_each(delayed(working)() for _ in range(4))))
-        for _ in range(3)
-    ]
+    askers = [threading.Thread(target=lambda: found.extend(one_core_each([(working, ())] * 4))) for _ in range(3)]
     for asker in askers:
         asker.start()
     for asker in askers:
@@ -35,9 +34,53 @@ def test_at_most_one_call_a_core_runs_at_a_time_whoever_asks():
 
 
 def test_results_come_in_the_order_of_the_calls():
-    assert one_core_each(delayed(divmod)(number, 3) for number in range(7)) == [
-        divmod(number, 3) for number in range(7)
-    ]
+    assert one_core_each((divmod, (number, 3)) for number in range(7)) == [divmod(number, 3) for number in range(7)]
+
+
+def test_an_error_concerns_its_own_call_only():
+    calls = [Call(divmod, 7, number) for number in (2, 0, 3)]
+    assert calls[0].result() == (3, 1)
+    with pytest.raises(ZeroDivisionError):
+        calls[1].result()
+    assert calls[2].result() == (2, 1)
+
+
+def test_a_process_that_is_killed_costs_the_guilty_call_only(tmp_path):
+    def dies(counted, *, always):
+        """Count the call, and die as where memory runs out: the first time, or always."""
+        with counted.open("a") as file:
+            file.write("x")
+        if always or len(counted.read_text()) == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return "done"
+
+    guilty, unlucky = tmp_path / "guilty", tmp_path / "unlucky"
+    calls = [Call(divmod, number, 3) for number in range(4)]
+    first = Call(lambda: dies(guilty, always=True))
+    second = Call(lambda: dies(unlucky, always=False))
+    calls += [Call(divmod, number, 3) for number in range(4, 12)]
+    assert [call.result() for call in calls] == [divmod(number, 3) for number in range(12)]
+    assert second.result() == "done"
+    with pytest.raises(Died, match=r"was ended by the system twice \(SIGKILL\)"):
+        first.result()
+    assert len(guilty.read_text()) <= 3
+
+
+def test_a_call_that_no_process_can_read_is_told(monkeypatch, tmp_path):
+    (tmp_path / "only_here.py").write_text("def there():\n    return 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import only_here
+
+    monkeypatch.undo()
+    with pytest.raises(Died, match="only_here"):
+        Call(only_here.there).result()
+    assert Call(divmod, 7, 2).result() == (3, 1)
+
+
+def test_a_call_that_takes_too_much_memory_fails_by_itself():
+    with pytest.raises(MemoryError):
+        Call(np.ones, 2**50, "int8").result()
+    assert Call(divmod, 7, 2).result() == (3, 1)
 
 
 def test_openmp_gets_all_cores_only_where_rows_are_many():
