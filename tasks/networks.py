@@ -1,239 +1,38 @@
-"""Keras networks with scikit-learn's contract: they take the feature frame, and preparation is part of the network.
-
-TensorFlow is imported when a network is fitted or loaded, never before (ten seconds on a cold machine). Keras keeps its
-random state globally, so one fit at a time in a process, seeded, on one thread, is what makes two runs equal.
-"""
+"""Keras networks with scikit-learn's contract for tables and for images; see `tasks.networking` for how they learn."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import RegressorMixin
+
+from tasks.networking.augmentation import Changes, changed
+from tasks.networking.engine import tensorflow
+from tasks.networking.facts import Arrays, Facts
+from tasks.networking.foundations import Network, NetworkClassifier
+from tasks.networking.inputs import categories, codes, crossed, looked_up, missing, pieces, standardised, vocabulary
+from tasks.networking.rows import Rows
+from tasks.sentences import listed
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+__all__ = [
+    "ConvolutionalNetworkClassifier",
+    "Network",
+    "NetworkClassifier",
+    "WideAndDeepClassifier",
+    "WideAndDeepNetwork",
+    "WideAndDeepRegressor",
+    "tensorflow",
+]
 
-@cache
-def tensorflow() -> Any:
-    """Give TensorFlow, quiet and on one thread."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    with _without_native_messages():
-        import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.get_logger().setLevel("ERROR")
-    return tf
-
-
-@contextmanager
-def _without_native_messages() -> Generator[None]:
-    """Drop what TensorFlow's C++ side writes straight to file descriptor 2 before its log level counts."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        with os.fdopen(os.dup(kept), "w", buffering=1) as stderr, redirect_stderr(stderr):
-            yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
-@dataclass(kw_only=True, repr=False, eq=False)
-class Network(BaseEstimator):
-    """What every network shares: inputs from a frame, training with early stopping, prediction.
-
-    Parameters
-    ----------
-    numeric, categorical, text : sequence of str
-        The features of each role; set by `estimators.build`.
-    epochs, batch_size, patience : int
-        At most so many passes, rows a step, and epochs without gain on the validation rows before training stops.
-    learning_rate, validation_fraction : float
-        Of Adam at the start, halved when progress stops; the share of the rows kept for early stopping.
-    random_state : int
-        Seed of the weights, the shuffling and the dropout.
-    """
-
-    numeric: Sequence[str] = ()
-    categorical: Sequence[str] = ()
-    text: Sequence[str] = ()
-    epochs: int = 60
-    batch_size: int = 64
-    patience: int = 8
-    learning_rate: float = 1e-3
-    validation_fraction: float = 0.1
-    random_state: int = 42
-
-    def layers(self, inputs: dict[str, Any], X: dict[str, NDArray[Any]], y: NDArray[Any]) -> Any:
-        """Give the output tensor of the untrained network; ``X`` and ``y`` are the training rows, to adapt to."""
-        raise NotImplementedError
-
-    def encode(self, y: NDArray[Any]) -> tuple[NDArray[Any], str]:
-        """Give the targets as numbers, and the name of Keras's loss for them."""
-        raise NotImplementedError
-
-    def dense(self, units: int, activation: str | None = None, initializer: str = "GlorotUniform") -> Any:
-        """Give a dense layer with a seed of its own: Keras's default is drawn from what other threads draw from too."""
-        keras = tensorflow().keras
-        kernel = getattr(keras.initializers, initializer)(seed=next(self._seeds))
-        return keras.layers.Dense(units, activation=activation, kernel_initializer=kernel)
-
-    def dropped(self, share: float) -> Any:
-        """Give a dropout layer with a seed of its own."""
-        return tensorflow().keras.layers.Dropout(share, seed=next(self._seeds))
-
-    def prepare(self, arrays: dict[str, NDArray[Any]], kept: NDArray[np.int64]) -> dict[str, NDArray[Any]]:  # noqa: ARG002
-        """Give the arrays as the trained part takes them; ``kept`` are the training rows, to adapt to."""
-        return arrays
-
-    def whole(self, trained: Any) -> Any:
-        """Give the network that takes the features themselves, from its trained part."""
-        return trained
-
-    def fit(self, X: pd.DataFrame, y: NDArray[Any]) -> Self:
-        """Train with early stopping and keep the best weights.
-
-        Raises
-        ------
-        ValueError
-            The loss is no number any more: the network diverged.
-        """
-        keras = tensorflow().keras
-        keras.utils.clear_session()
-        keras.utils.set_random_seed(self.random_state)
-        self._seeds = iter(np.random.default_rng(self.random_state).integers(1, 2**31, 1000).tolist())
-        raw, (targets, loss) = self._arrays(X), self.encode(y)
-        order = np.random.default_rng(self.random_state).permutation(len(X))
-        held_out, kept = np.split(order, [max(1, round(len(X) * self.validation_fraction))])
-        arrays = self.prepare(raw, kept)
-        inputs = {
-            name: keras.Input(array.shape[1:], name=name, dtype="string" if array.dtype == object else array.dtype.name)
-            for name, array in arrays.items()
-        }
-        chosen = {name: array[kept] for name, array in arrays.items()}
-        network = keras.Model(inputs, self.layers(inputs, chosen, targets[kept]))
-        network.compile(optimizer=keras.optimizers.Adam(self.learning_rate), loss=loss)
-        history = network.fit(
-            self._batches(arrays, targets, kept, shuffle=True),
-            validation_data=self._batches(arrays, targets, held_out, shuffle=False),
-            epochs=self.epochs,
-            shuffle=False,  # the batches are shuffled already
-            verbose=0,
-            callbacks=[
-                keras.callbacks.EarlyStopping(patience=self.patience, restore_best_weights=True),
-                keras.callbacks.ReduceLROnPlateau(patience=max(1, self.patience // 3), factor=0.5),
-                keras.callbacks.TerminateOnNaN(),
-            ],
-        )
-        if not np.isfinite(history.history["loss"][-1]):
-            raise ValueError("the network diverged: its loss is no number any more; lower learning_rate")
-        self.network_ = self.whole(network)
-        return self
-
-    def predict_features(self, X: pd.DataFrame) -> NDArray[Any]:
-        """Give the network's output for rows, of shape (rows, outputs)."""
-        arrays = self._arrays(X)
-        parts = [
-            self.network_({name: array[start : start + 4096] for name, array in arrays.items()}, training=False).numpy()
-            for start in range(0, len(X), 4096)
-        ]
-        return np.concatenate(parts).astype("float64")
-
-    def save(self, folder: Path, derive: Any, signature: dict[str, bool]) -> None:
-        """Write ``network.keras`` and ``saved_model/``, whose served signature takes raw columns.
-
-        Parameters
-        ----------
-        folder : pathlib.Path
-            An empty folder.
-        derive : callable
-            From raw columns, as tensors by name, to features by name.
-        signature : dict of str to bool
-            The raw columns, and whether each is numeric (else text).
-        """
-        tf = tensorflow()
-        self.network_.save(folder / "network.keras")
-
-        def serve(columns: dict[str, Any]) -> dict[str, Any]:
-            return self.answer(self.network_(self._tensors(tf, derive(columns)), training=False))
-
-        specification = {
-            name: tf.TensorSpec([None], tf.float64 if numeric else tf.string, name=name)
-            for name, numeric in signature.items()
-        }
-        archive = tf.keras.export.ExportArchive()
-        archive.track(self.network_)
-        archive.add_endpoint("serving_default", serve, input_signature=[specification])
-        archive.write_out(str(folder / "saved_model"), verbose=False)
-
-    def answer(self, output: Any) -> dict[str, Any]:
-        """Give what the served signature answers, by name, from the network's output tensor."""
-        raise NotImplementedError
-
-    def load(self, path: Path) -> Self:
-        """Take the fitted network from ``network.keras``."""
-        self.network_ = tensorflow().keras.models.load_model(path, compile=False, safe_mode=True)
-        return self
-
-    def _arrays(self, X: pd.DataFrame) -> dict[str, NDArray[Any]]:
-        arrays: dict[str, NDArray[Any]] = {}
-        if self.numeric:
-            arrays["numeric"] = X[list(self.numeric)].to_numpy(dtype="float32")
-        if self.categorical:
-            arrays["categorical"] = X[list(self.categorical)].astype("object").fillna("").to_numpy(dtype="object")
-        if self.text:
-            arrays["text"] = X[list(self.text)].to_numpy(dtype="object")
-        return arrays
-
-    def _tensors(self, tf: Any, features: dict[str, Any]) -> dict[str, Any]:
-        tensors: dict[str, Any] = {}
-        if self.numeric:
-            tensors["numeric"] = tf.stack([tf.cast(features[name], tf.float32) for name in self.numeric], axis=1)
-        if self.categorical:
-            tensors["categorical"] = tf.stack([features[name] for name in self.categorical], axis=1)
-        if self.text:
-            tensors["text"] = tf.stack([features[name] for name in self.text], axis=1)
-        return tensors
-
-    def _batches(self, arrays: dict[str, NDArray[Any]], y: NDArray[Any], rows: NDArray[Any], *, shuffle: bool) -> Any:
-        data = tensorflow().data.Dataset.from_tensor_slices(({n: a[rows] for n, a in arrays.items()}, y[rows]))
-        data = data.cache()
-        if shuffle:
-            data = data.shuffle(len(rows), seed=self.random_state)
-        return data.batch(self.batch_size)
-
-
-class NetworkClassifier(ClassifierMixin, Network):
-    """What every network for classes shares."""
-
-    def encode(self, y: NDArray[Any]) -> tuple[NDArray[Any], str]:  # noqa: D102
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        return codes, "sparse_categorical_crossentropy"
-
-    def predict_proba(self, X: pd.DataFrame) -> NDArray[Any]:
-        """Give the probability of each class, of shape (rows, classes)."""
-        return self.predict_features(X)
-
-    def predict(self, X: pd.DataFrame) -> NDArray[Any]:
-        """Give the likeliest class of each row."""
-        return self.classes_[self.predict_features(X).argmax(axis=1)]
-
-    def answer(self, output: Any) -> dict[str, Any]:  # noqa: D102
-        tf = tensorflow()
-        return {"probabilities": output, "class": tf.gather(tf.constant(self.classes_), tf.argmax(output, axis=1))}
+CELL_UNITS = 32
+"""As so many numbers the deep part reads the cells of two crossed features."""
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -248,6 +47,11 @@ class ConvolutionalNetworkClassifier(NetworkClassifier):
         Of the first convolutions (the second pair has twice as many), and of the dense layer.
     dropout : float
         The share of the dense layer's inputs and outputs dropped in training.
+    normalised : bool
+        Whether each convolution is followed by batch normalisation.
+    shift, rotation, zoom, bend : float
+        Training images are changed by up to so many pixels, degrees, share of their size, and pixels between points;
+        see `tasks.networking.augmentation`.
 
     Notes
     -----
@@ -258,50 +62,127 @@ class ConvolutionalNetworkClassifier(NetworkClassifier):
     filters: int = 32
     units: int = 128
     dropout: float = 0.4
+    normalised: bool = False
+    shift: float = 0.0
+    rotation: float = 0.0
+    zoom: float = 0.0
+    bend: float = 0.0
 
-    def layers(self, inputs: dict[str, Any], X: dict[str, NDArray[Any]], y: NDArray[Any]) -> Any:  # noqa: ARG002, D102
+    def augment(self, arrays: Arrays, rng: np.random.Generator) -> Arrays:  # noqa: D102
+        changes = Changes(self.shift, self.rotation, self.zoom, self.bend)
+        if not any(changes):
+            return arrays
+        images = np.nan_to_num(arrays["numeric"]).reshape(-1, *self.image_shape)
+        return arrays | {"numeric": changed(images, changes, rng).reshape(len(images), -1)}
+
+    def layers(self, inputs: dict[str, Any], facts: Facts) -> Any:  # noqa: D102
         keras = tensorflow().keras
         layers = keras.layers
-        values = layers.Rescaling(1.0 / max(float(np.nanmax(X["numeric"])), 1e-9))(inputs["numeric"])
+        values = keras.ops.where(keras.ops.isnan(inputs["numeric"]), 0.0, inputs["numeric"])
+        values = layers.Rescaling(1.0 / max(float(facts.numbers.most.max()), 1e-9))(values)
         values = layers.Reshape((*self.image_shape, 1))(values)
         for filters in (self.filters, 2 * self.filters):
             for _ in range(2):
-                kernel = keras.initializers.GlorotUniform(seed=next(self._seeds))
-                values = layers.Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer=kernel)(values)
+                values = self._convolved(values, filters)
             values = layers.MaxPooling2D()(values)
         values = self.dropped(self.dropout)(layers.Flatten()(values))
         values = self.dropped(self.dropout)(self.dense(self.units, "relu")(values))
         return self.dense(len(self.classes_), "softmax")(values)
+
+    def _convolved(self, values: Any, filters: int) -> Any:
+        keras = tensorflow().keras
+        kernel = keras.initializers.HeNormal(seed=self.seed())
+        bias = not self.normalised
+        values = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer=kernel, use_bias=bias)(values)
+        values = keras.layers.BatchNormalization()(values) if self.normalised else values
+        return keras.layers.ReLU()(values)
 
 
 class WideAndDeepNetwork(Network):
     """The wide and deep architecture: what is linear takes the short way, what is not goes through hidden layers."""
 
     hidden: Sequence[int]
+    pieces: int
+    crossed: Sequence[str]
+    grid: int
+    dropout: float
+    normalised: bool
 
-    def prepared(self, inputs: dict[str, Any], X: dict[str, NDArray[Any]]) -> list[Any]:
-        """Give the tensors of the numbers, standardised, and of each category, one unit a value."""
-        keras = tensorflow().keras
-        prepared: list[Any] = []
-        if "numeric" in inputs:
-            mean, variance = np.nanmean(X["numeric"], axis=0), np.nanvar(X["numeric"], axis=0)
-            values = keras.layers.Normalization(mean=mean, variance=np.maximum(variance, 1e-12))(inputs["numeric"])
-            values = keras.ops.where(keras.ops.isnan(values), 0.0, values)  # a missing number is the mean
-            prepared.append(keras.ops.clip(values, -5.0, 5.0))  # one absurd ratio must not swing the linear part
-        for index in range(X["categorical"].shape[1] if "categorical" in X else 0):
-            vocabulary = sorted(set(X["categorical"][:, index]))
-            lookup = keras.layers.StringLookup(vocabulary=vocabulary, output_mode="one_hot")
-            prepared.append(lookup(inputs["categorical"][:, index]))
+    def adapt(self, rows: Rows, held_out: NDArray[np.bool_], facts: Facts) -> None:  # noqa: ARG002, D102
+        self._vocabularies = [vocabulary(counter) for counter in facts.values]
+
+    def prepare(self, arrays: Arrays) -> Arrays:
+        """Give the arrays with the numbers of the categories in place of these."""
+        prepared = {name: array for name, array in arrays.items() if name != "categorical"}
+        if "categorical" in arrays:
+            prepared["codes"] = codes(arrays["categorical"], self._vocabularies)
         return prepared
 
-    def wide_and_deep(self, inputs: dict[str, Any], X: dict[str, NDArray[Any]]) -> Any:
+    def prepared(self, inputs: dict[str, Any], facts: Facts) -> tuple[list[Any], list[Any]]:
+        """Give the tensors that the wide part reads, and those that the deep part reads."""
+        wide: list[Any] = []
+        values: Any = None
+        if "numeric" in inputs:
+            values = standardised(inputs["numeric"], facts)
+            wide += [values, *missing(inputs["numeric"], facts)]
+            wide += [pieces(values, facts, self.pieces)] if self.pieces else []
+        deep = list(wide)
+        if self.crossed:
+            cells = crossed(values, facts, self._crossed_places(), self.grid)
+            wide.append(cells)
+            deep.append(self.dense(CELL_UNITS)(cells))
+        for place, known in enumerate(self._vocabularies):
+            short, long = categories(inputs["codes"][:, place : place + 1], len(known), self.seed())
+            wide.append(short)
+            deep.append(long)
+        return wide, deep
+
+    def _crossed_places(self) -> tuple[int, int]:
+        numeric = list(self.numeric)
+        if len(self.crossed) != 2 or not set(self.crossed) <= set(numeric):
+            raise ValueError(
+                f"crossed = {list(self.crossed)} must name two numeric features; allowed: {listed(numeric) or 'none'}"
+            )
+        return numeric.index(self.crossed[0]), numeric.index(self.crossed[1])
+
+    def wide_and_deep(self, inputs: dict[str, Any], facts: Facts) -> Any:
         """Give the joined tensor of the prepared inputs (wide) and the last hidden layer (deep)."""
-        keras, prepared = tensorflow().keras, self.prepared(inputs, X)
-        wide = keras.layers.Concatenate()(prepared) if len(prepared) > 1 else prepared[0]
-        deep = wide
+        wide, deep = self.prepared(inputs, facts)
+        values = joined(deep)
         for units in self.hidden:
-            deep = self.dense(units, "selu", "LecunNormal")(deep)
-        return keras.layers.Concatenate()([wide, deep])
+            values = self.hidden_layer(values, units)
+        return joined([*wide, values])
+
+    def hidden_layer(self, values: Any, units: int) -> Any:
+        """Give a hidden layer's output, normalised and with dropout as declared."""
+        layers = tensorflow().keras.layers
+        values = self.dense(units, initializer="HeNormal")(values)
+        values = layers.ReLU()(layers.BatchNormalization()(values) if self.normalised else values)
+        return self.dropped(self.dropout)(values) if self.dropout else values
+
+    def raw_inputs(self, trained: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Give the inputs of the whole network but its texts, and what the trained part is given from them."""
+        inputs = {name: trained.input[name] for name in ("numeric",) if name in trained.input}
+        given = dict(inputs)
+        if "codes" in trained.input:
+            shape = (len(self._vocabularies),)
+            inputs["categorical"] = tensorflow().keras.Input(shape, name="categorical", dtype="string")
+            given["codes"] = looked_up(inputs["categorical"], self._vocabularies)
+        return inputs, given
+
+    def whole(self, trained: Any, facts: Facts) -> Any:
+        """Give the network that takes categories themselves: looked up, then through the trained part."""
+        inputs, given = self.raw_inputs(trained)
+        return tensorflow().keras.Model(inputs, self.outcome(trained(given), facts))
+
+    def outcome(self, output: Any, facts: Facts) -> Any:  # noqa: ARG002
+        """Give the prediction from what the trained part gives."""
+        return output
+
+
+def joined(tensors: list[Any]) -> Any:
+    """Give tensors side by side."""
+    return tensorflow().keras.layers.Concatenate()(tensors) if len(tensors) > 1 else tensors[0]
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -312,6 +193,17 @@ class WideAndDeepRegressor(RegressorMixin, WideAndDeepNetwork):
     ----------
     hidden : sequence of int
         Units of the hidden layers of the deep part.
+    pieces : int
+        Into how many intervals each number is cut, beside being taken as it is.
+    crossed : (str, str), optional
+        Two numeric features that matter together, such as longitude and latitude: each cell of a grid of ``grid`` by
+        ``grid`` quantiles has a weight of its own.
+    dropout : float
+        The share of the hidden layers' outputs dropped in training.
+    normalised : bool
+        Whether hidden layers are batch-normalised.
+    target : str
+        Whether the number itself is learnt (``plain``) or its logarithm (``log``), which needs targets above 0.
 
     Notes
     -----
@@ -319,14 +211,44 @@ class WideAndDeepRegressor(RegressorMixin, WideAndDeepNetwork):
     """
 
     hidden: Sequence[int] = (128, 64)
+    pieces: int = 16
+    crossed: Sequence[str] = ()
+    grid: int = 40
+    dropout: float = 0.0
+    normalised: bool = False
+    target: str = "plain"
 
-    def encode(self, y: NDArray[Any]) -> tuple[NDArray[Any], str]:  # noqa: D102
-        return y.astype("float32"), "mean_squared_error"
+    def learnt(self, target: NDArray[Any]) -> NDArray[Any]:
+        """Give the numbers that are learnt.
 
-    def layers(self, inputs: dict[str, Any], X: dict[str, NDArray[Any]], y: NDArray[Any]) -> Any:  # noqa: D102
-        layers = tensorflow().keras.layers
-        values = self.dense(1)(self.wide_and_deep(inputs, X))
-        return layers.Rescaling(scale=float(y.std()) or 1.0, offset=float(y.mean()))(values)
+        Raises
+        ------
+        ValueError
+            Logarithms are, and a number is not above 0.
+        """
+        if self.target not in {"plain", "log"}:
+            raise ValueError(f"target = {self.target!r} is not known; allowed: plain, log")
+        if self.target == "plain":
+            return target
+        if not (least := float(np.min(target, initial=np.inf))) > 0:
+            raise ValueError(f"target = 'log' needs targets above 0, but the smallest is {least:g}; use 'plain'")
+        return np.log(target)
+
+    def encode(self, target: NDArray[Any], facts: Facts) -> NDArray[Any]:  # noqa: D102
+        mean, deviation = _scale(facts)
+        return ((self.learnt(target) - mean) / deviation).astype("float32")[:, None]
+
+    def loss(self) -> str:  # noqa: D102
+        return "mean_squared_error"
+
+    def layers(self, inputs: dict[str, Any], facts: Facts) -> Any:  # noqa: D102
+        return self.dense(1)(self.wide_and_deep(inputs, facts))
+
+    def outcome(self, output: Any, facts: Facts) -> Any:  # noqa: D102
+        keras = tensorflow().keras
+        mean, deviation = _scale(facts)
+        output = keras.layers.Rescaling(scale=deviation, offset=mean)(output)
+        return keras.ops.exp(output) if self.target == "log" else output
 
     def predict(self, X: pd.DataFrame) -> NDArray[Any]:
         """Give a number for each row."""
@@ -341,6 +263,15 @@ class WideAndDeepClassifier(WideAndDeepNetwork, NetworkClassifier):
     """A wide and deep network for classes; see `WideAndDeepRegressor`."""
 
     hidden: Sequence[int] = (128, 64)
+    pieces: int = 16
+    crossed: Sequence[str] = ()
+    grid: int = 40
+    dropout: float = 0.0
+    normalised: bool = False
 
-    def layers(self, inputs: dict[str, Any], X: dict[str, NDArray[Any]], y: NDArray[Any]) -> Any:  # noqa: ARG002, D102
-        return self.dense(len(self.classes_), "softmax")(self.wide_and_deep(inputs, X))
+    def layers(self, inputs: dict[str, Any], facts: Facts) -> Any:  # noqa: D102
+        return self.dense(len(self.classes_), "softmax")(self.wide_and_deep(inputs, facts))
+
+
+def _scale(facts: Facts) -> tuple[float, float]:
+    return float(facts.target.mean[0]), float(facts.target.deviation[0])

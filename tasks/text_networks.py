@@ -7,13 +7,20 @@ served.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tasks.networks import NetworkClassifier, WideAndDeepNetwork, tensorflow
+from tasks.networking.engine import tensorflow
+from tasks.networking.facts import Arrays, Facts
+from tasks.networking.foundations import NetworkClassifier
+from tasks.networking.rows import Rows
+from tasks.networks import WideAndDeepNetwork, joined
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 BATCH = 256
 
@@ -30,10 +37,8 @@ class TextNetworkClassifier(WideAndDeepNetwork, NetworkClassifier):
         The most words that are taken together.
     length : int
         How many words and pairs of a text are read; the rest of a longer text is not.
-    hidden : sequence of int
-        Units of the hidden layers.
-    dropout : float
-        The share of the hidden layers' outputs dropped in training.
+    hidden, pieces, crossed, grid, dropout, normalised
+        See `tasks.networks.WideAndDeepRegressor`.
 
     Notes
     -----
@@ -44,41 +49,59 @@ class TextNetworkClassifier(WideAndDeepNetwork, NetworkClassifier):
     ngrams: int = 2
     length: int = 2_500
     hidden: Any = (16,)
+    pieces: int = 0
+    crossed: Sequence[str] = ()
+    grid: int = 40
     dropout: float = 0.5
+    normalised: bool = False
 
-    def prepare(self, arrays: dict[str, NDArray[Any]], kept: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-        """Give the arrays with the numbers of the words in place of the texts."""
+    def adapt(self, rows: Rows, held_out: NDArray[np.bool_], facts: Facts) -> None:
+        """Learn the values of the categories and the words of the texts."""
+        super().adapt(rows, held_out, facts)
         tf = tensorflow()
         self._cut: list[Any] = []
-        prepared = {name: array for name, array in arrays.items() if name != "text"}
-        for index, column in enumerate(arrays["text"].T):
+        for place in range(len(self.text)):
             cut = tf.keras.layers.TextVectorization(
                 max_tokens=self.tokens, ngrams=self.ngrams, output_sequence_length=self.length
             )
-            cut.adapt(tf.data.Dataset.from_tensor_slices(column[kept]).batch(BATCH))
+
+            def texts(place: int = place) -> Iterator[NDArray[Any]]:
+                for positions, features, _ in rows.blocks():
+                    kept = self.arrays(features)["text"][~held_out[positions], place]
+                    yield from np.split(kept, range(BATCH, len(kept), BATCH))
+
+            cut.adapt(tf.data.Dataset.from_generator(texts, output_signature=tf.TensorSpec([None], tf.string)))
             self._cut.append(cut)
+
+    def prepare(self, arrays: Arrays) -> Arrays:
+        """Give the arrays with the numbers of the words in place of the texts."""
+        prepared = super().prepare(arrays)
+        texts = prepared.pop("text")
+        for place, cut in enumerate(self._cut):
             numbers = [
-                cut(tf.constant(column[start : start + BATCH])).numpy() for start in range(0, len(column), BATCH)
+                cut(tensorflow().constant(texts[start : start + BATCH, place])).numpy()
+                for start in range(0, len(texts), BATCH)
             ]
-            prepared[f"words_{index}"] = np.concatenate(numbers).astype("int32")
+            empty = np.empty((0, self.length), dtype="int32")
+            prepared[f"words_{place}"] = np.concatenate([empty, *numbers]).astype("int32")
         return prepared
 
-    def layers(self, inputs: dict[str, Any], X: dict[str, NDArray[Any]], y: NDArray[Any]) -> Any:  # noqa: ARG002, D102
+    def layers(self, inputs: dict[str, Any], facts: Facts) -> Any:  # noqa: D102
         layers = tensorflow().keras.layers
-        prepared = self.prepared(inputs, X)
-        for index, cut in enumerate(self._cut):
-            bag = layers.CategoryEncoding(cut.vocabulary_size(), output_mode="multi_hot")(inputs[f"words_{index}"])
-            prepared.append(bag)
-        values = layers.Concatenate()(prepared) if len(prepared) > 1 else prepared[0]
+        _, prepared = self.prepared(inputs, facts)
+        for place, cut in enumerate(self._cut):
+            encoding = layers.CategoryEncoding(cut.vocabulary_size(), output_mode="multi_hot")
+            prepared.append(encoding(inputs[f"words_{place}"]))
+        values = joined(prepared)
         for units in self.hidden:
-            values = self.dropped(self.dropout)(self.dense(units, "relu")(values))
+            values = self.hidden_layer(values, units)
         return self.dense(len(self.classes_), "softmax")(values)
 
-    def whole(self, trained: Any) -> Any:
+    def whole(self, trained: Any, facts: Facts) -> Any:  # noqa: ARG002
         """Give the network that takes texts: cut into words, then through the trained part."""
         keras = tensorflow().keras
-        inputs = {name: tensor for name, tensor in trained.input.items() if not name.startswith("words_")}
         text = keras.Input((len(self._cut),), name="text", dtype="string")
-        words = {f"words_{index}": cut(text[:, index]) for index, cut in enumerate(self._cut)}
+        inputs, given = self.raw_inputs(trained)
+        given |= {f"words_{place}": cut(text[:, place]) for place, cut in enumerate(self._cut)}
         del self._cut
-        return keras.Model(inputs | {"text": text}, trained(inputs | words))
+        return keras.Model(inputs | {"text": text}, trained(given))

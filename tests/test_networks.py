@@ -3,12 +3,12 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
+from tasks.candidates import Candidate
 from tasks.columns import derive, source_columns
 from tasks.errors import StoreError
 from tasks.estimators import build
 from tasks.models import NETWORK, load, predict, save
 from tasks.networks import tensorflow
-from tasks.problem import Candidate
 from tasks.records import FeatureSet, Model
 
 HOUSES = FeatureSet(
@@ -173,3 +173,82 @@ def test_code_inside_a_network_file_is_refused(store, tmp_path):
     model = model_of("WideAndDeepRegressor", {NETWORK: store.keep(path, "models", ".keras")}, ())
     with pytest.raises(StoreError, match="cannot be loaded as the model 'net'"):
         load(model, store)
+
+
+def test_features_that_are_crossed_must_be_numeric_ones():
+    frame, target, _ = rows_of("WideAndDeepRegressor")
+    with pytest.raises(
+        ValueError, match=r"crossed = \['rooms', 'place'\] must name two numeric features; allowed: .*ratio"
+    ):
+        untrained("WideAndDeepRegressor", crossed=("rooms", "place")).fit(derive(frame, HOUSES), target)
+
+
+def test_a_surface_over_two_features_is_learnt_and_served():
+    """A chessboard of 4 x 4 squares, for which the sum of two functions of a coordinate is no use."""
+    rng = np.random.default_rng(5)
+    columns = FeatureSet(target="height", roles={"east": "numeric", "north": "numeric"}, derived={})
+    frame = pd.DataFrame(rng.uniform(0, 4, (600, 2)), columns=["east", "north"])
+    height = ((frame["east"] // 1 + frame["north"] // 1) % 2).to_numpy()
+    settings = {
+        "epochs": 30,
+        "batch_size": 32,
+        "learning_rate": 0.02,
+        "hidden": (),
+        "pieces": 0,
+        "crossed": ("east", "north"),
+    }
+    candidate = Candidate(name="net", estimator="WideAndDeepRegressor", parameters=settings | {"grid": 9})
+    network = build(candidate, "regression", columns, 7).fit(frame[:500], height[:500])
+    residual = network.predict(frame[500:]) - height[500:]
+    assert np.sqrt((residual**2).mean()) < 0.7 * height.std()
+
+
+def test_logarithms_are_learnt_where_declared_and_need_targets_above_0():
+    frame, _, new = rows_of("WideAndDeepRegressor")
+    price = np.exp(frame["income"].to_numpy())
+    network = untrained("WideAndDeepRegressor", target="log", epochs=1).fit(derive(frame, HOUSES), price)
+    assert (network.predict(derive(new, HOUSES)) > 0).all()
+    with pytest.raises(ValueError, match=r"target = 'log' needs targets above 0, but the smallest is -1"):
+        untrained("WideAndDeepRegressor", target="log").fit(derive(frame, HOUSES), np.append(price[1:], -1.0))
+    with pytest.raises(ValueError, match=r"target = 'root' is not known; allowed: plain, log"):
+        untrained("WideAndDeepRegressor", target="root").fit(derive(frame, HOUSES), price)
+
+
+def test_a_category_of_many_values_is_embedded_and_served(store):
+    rng = np.random.default_rng(9)
+    columns = FeatureSet(target="liked", roles={"town": "categorical"}, derived={})
+    towns = pd.DataFrame({"town": rng.choice([f"town {number}" for number in range(40)], 600)})
+    liked = np.where(towns["town"].str[-1].isin(list("02468")), "yes", "no")
+    settings = {"epochs": 15, "batch_size": 32, "learning_rate": 0.02, "hidden": (8,)}
+    candidate = Candidate(name="net", estimator="WideAndDeepClassifier", parameters=settings)
+    network = build(candidate, "classification", columns, 7).fit(towns[:500], liked[:500])
+    assert (network.predict(towns[500:]) == liked[500:]).mean() > 0.95
+    new = pd.DataFrame({"town": ["town 1", "elsewhere", None]})
+    files = save(network, columns, store)
+    served = tensorflow().saved_model.load(str(served_folder(files, store))).signatures["serving_default"]
+    given = tensorflow().constant(new["town"].fillna("").to_numpy(dtype="object"))
+    np.testing.assert_allclose(served(town=given)["probabilities"], network.predict_proba(new), rtol=1e-5)
+
+
+def served_folder(files, store):
+    wanted = {name.removeprefix("saved_model/"): file for name, file in files.items() if name != NETWORK}
+    store.project(wanted, store.folder / "serving" / "1")
+    return store.folder / "serving" / "1"
+
+
+def test_images_that_are_changed_in_training_are_predicted_as_they_are():
+    frame, target = digits(300)
+    parameters = {
+        "epochs": 8,
+        "batch_size": 8,
+        "learning_rate": 0.003,
+        "normalised": True,
+        "shift": 0.5,
+        "rotation": 8.0,
+        "filters": 8,
+    }
+    candidate = Candidate(name="net", estimator="ConvolutionalNetworkClassifier", parameters=parameters)
+    network = build(candidate, "classification", DIGITS, 7).fit(frame, target)
+    new = frame.assign(pixel_0_0=np.nan)  # a missing pixel is a dark one
+    np.testing.assert_array_equal(network.predict_proba(new), network.predict_proba(frame.assign(pixel_0_0=0.0)))
+    assert (network.predict(frame) == target).mean() > 0.8

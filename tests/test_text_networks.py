@@ -2,11 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tasks.candidates import Candidate
 from tasks.columns import derive, served_columns
 from tasks.estimators import build
 from tasks.models import load, predict, save
 from tasks.networks import tensorflow
-from tasks.problem import Candidate
 from tasks.records import FeatureSet, Model
 
 COLUMNS = FeatureSet(
