@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.candidates import Candidate
 from tasks.estimators import build
-from tasks.folds import fold_score, folds, forward_folds
-from tasks.problem import Candidate
+from tasks.folds import fold_result, folds, forward_folds
 from tasks.records import FeatureSet
 
 COLUMNS = FeatureSet(target="y", roles={"x": "numeric"}, derived={})
@@ -71,20 +71,24 @@ def test_a_score_that_is_no_number_is_a_failure():
     frame, target = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0]}), np.array([1.0, np.inf, 3.0, 4.0])
     estimator = build(Candidate(name="a", estimator="DummyRegressor"), "regression", COLUMNS, 42)
     with pytest.raises(ValueError, match="its RMSE is no number"):
-        fold_score(
-            estimator, "rmse", frame, target, np.array([True, False, True, True]), np.array([False, True, False, False])
-        )
+        fold_result(estimator.fit(frame, [1.0] * 4), "rmse", frame, target, np.array([False, True, False, False]))
 
 
-def test_the_fit_sees_no_held_out_row():
+def test_the_score_is_that_of_the_rows_held_out():
     frame, target = pd.DataFrame({"x": [0.0, 0.0, 0.0, 0.0]}), np.array([1.0, 1.0, 9.0, 9.0])
     estimator = build(Candidate(name="a", estimator="DummyRegressor"), "regression", COLUMNS, 42)
-    assert (
-        fold_score(
-            estimator, "mae", frame, target, np.array([True, True, False, False]), np.array([False, False, True, True])
-        )
-        == 8.0
-    )
+    fitted = np.array([True, True, False, False])
+    found = fold_result(estimator.fit(frame[fitted], target[fitted]), "mae", frame, target, ~fitted)
+    assert found.score == 8.0
+    np.testing.assert_array_equal(found.outputs, [[1.0], [1.0]])
+
+
+def test_a_class_that_the_fit_did_not_see_has_no_probability():
+    frame, target = pd.DataFrame({"x": [0.0, 1.0, 0.0, 2.0]}), np.array(["a", "c", "a", "b"])
+    estimator = build(Candidate(name="a", estimator="DecisionTreeClassifier"), "classification", COLUMNS, 42)
+    fitted = np.array([True, True, False, False])
+    found = fold_result(estimator.fit(frame[fitted], target[fitted]), "accuracy", frame, target, ~fitted)
+    np.testing.assert_array_equal(found.outputs, [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 
 
 def reference(hashes, target, count, task_kind):
