@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prefect import get_run_logger, task
 
-from tasks.cores import one_core_each
-from tasks.errors import ProblemError
-from tasks.estimators import build
-from tasks.folds import FoldResult, score_fold
+from tasks.candidates import Candidate, TaskKind
 from tasks.metrics import METRICS, mean_and_deviation
-from tasks.problem import Candidate, MetricName, TaskKind
-from tasks.records import Features, Trial
+from tasks.problem import MetricName
+from tasks.records import Features, Trial, Trials
+from tasks.searching.attempts import Attempt, Bench
+from tasks.searching.study import searched
 from tasks.store import Store
 
 
@@ -22,39 +23,29 @@ def cross_validate(
     task_kind: TaskKind,
     seed: int,
     store: Store,
-) -> Trial:
-    """Score one candidate by cross-validation; a candidate that fails is a trial with a problem, not a failed run."""
-    from joblib import delayed
-
+) -> Trials:
+    """Score one candidate by cross-validation, or each point of its search; what fails is a trial with a problem."""
     logger = get_run_logger()
-    logger.info("Fitting %s on %s folds.", candidate.estimator, features.folds)
     store.path(features.train.file)  # a store that is damaged is not the candidate's fault
-    estimator = build(candidate, task_kind, features.columns, seed)  # an unknown parameter stops the run here
-    results: list[FoldResult] = one_core_each(
-        delayed(score_fold)(number, estimator, features, metric, store) for number in range(features.folds)
-    )
-    for message in dict.fromkeys(message for result in results for message in result.warned):
+    bench = Bench(features, metric, task_kind, seed, store)
+    if candidate.search:
+        logger.info("Searching for the best %s on %s folds.", candidate.estimator, features.folds)
+        outcomes = searched(candidate, bench, logger.info)
+    else:
+        logger.info("Fitting %s on %s folds.", candidate.estimator, features.folds)
+        attempt = Attempt(candidate, 1, bench)
+        attempt.go_on()
+        outcomes = [attempt.finish()]
+    for message in dict.fromkeys(message for outcome in outcomes for message in outcome.warned):
         logger.warning("%s: %s", candidate.name, message)
-    if problem := next((result.problem for result in results if result.problem), None):
+    trials = [outcome.trial for outcome in outcomes]
+    for problem in dict.fromkeys(trial.problem for trial in trials if trial.problem):
         logger.warning("%s failed: %s", candidate.name, problem)
-        return Trial(candidate=candidate, metric=metric, problem=problem)
-    trial = Trial(candidate=candidate, metric=metric, fold_scores=tuple(result.score for result in results))
-    logger.info("%s %s.", METRICS[metric].label, mean_and_deviation(trial.mean, trial.standard_deviation))
-    return trial
+    if len(trials) == 1 and trials[0].scored:
+        scored = trials[0]
+        logger.info("%s %s.", METRICS[metric].label, mean_and_deviation(scored.mean, scored.standard_deviation))
+    return Trials(trials=tuple(trials if any(trial.scored for trial in trials) else _each_problem_once(trials)))
 
 
-def ranked(trials: list[Trial]) -> list[Trial]:
-    """Give trials best first; those without a score come last.
-
-    Raises
-    ------
-    ProblemError
-        No candidate could be scored.
-    """
-    scored = [trial for trial in trials if trial.problem is None]
-    if not scored:
-        reasons = "; ".join(f"{trial.candidate.name}: {trial.problem}" for trial in trials)
-        raise ProblemError(f"No candidate could be trained ({reasons}).")
-    greater = METRICS[scored[0].metric].greater_is_better
-    best_first = sorted(scored, key=lambda trial: -trial.mean if greater else trial.mean)
-    return [*best_first, *(trial for trial in trials if trial.problem is not None)]
+def _each_problem_once(trials: Sequence[Trial]) -> list[Trial]:
+    return list({trial.problem: trial for trial in reversed(trials)}.values())[::-1]

@@ -24,6 +24,7 @@ LIBRARIES = (
     "joblib",
     "keras",
     "numpy",
+    "optuna",
     "pandas",
     "pyarrow",
     "scikit-learn",

@@ -287,6 +287,24 @@ class Store:
             check(content)
         return unsealed(self.folder / name, content, kind)
 
+    def known(self, name: str, kind: type[R]) -> R | None:
+        """Read the record of a result that can be had again, or None where it, or a file that it names, is not there.
+
+        Their times are set to now, so that they are not collected meanwhile. A record that was changed is removed.
+        """
+        path = self.folder / name
+        if not _refreshed(path):
+            return None
+        try:
+            record = self.record(name, kind)
+        except StoreError:
+            path.unlink(missing_ok=True)
+            return None
+        if all(_refreshed(self.folder / file) for file in named_files(record.model_dump(mode="json"))):
+            return record
+        path.unlink(missing_ok=True)
+        return None
+
     def numbers(self, folder: str) -> list[int]:
         """Give the numbers of the records ``folder/<number>.json``, rising."""
         names = (path.stem for path in (self.folder / folder).glob("*.json"))
@@ -375,8 +393,12 @@ class Store:
             path.unlink(missing_ok=True)
 
     def named_by_result(self, path: str) -> set[str]:
-        """Give the paths of the files that a cached result names; a torn one names none."""
-        return set(_result(self.folder / path)[2])
+        """Give the paths of the files that a cached result, or the record of one, names; a torn one names none."""
+        found = self.folder / path
+        try:
+            return {*_result(found)[2], *named_files(json.loads(found.read_bytes()))}
+        except (FileNotFoundError, ValueError, RecursionError):
+            return set()
 
     def project(self, files: dict[str, File], target: Path) -> None:
         """Lay kept files out in a folder that appears whole or not at all; a folder that is there already stays."""
@@ -496,7 +518,10 @@ def _result(path: Path) -> tuple[object, object, list[str]]:
 
 def _tells_of_a_problem(result: object) -> bool:
     data = result.get("data") if isinstance(result, dict) else None
-    return isinstance(data, dict) and bool(data.get("problem"))
+    if not isinstance(data, dict):
+        return False
+    trials = data.get("trials") or []  # of which those that went well are known when it runs again
+    return bool(data.get("problem")) or any(isinstance(trial, dict) and trial.get("problem") for trial in trials)
 
 
 def named_files(value: object) -> Generator[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.errors import ProblemError, StoreError
 from tasks.gate import Retention
-from tasks.records import Changes, Correction, Look, Snapshot, Table
+from tasks.records import Changes, Correction, Look, Snapshot, Table, Trial
 from tasks.registering.collect import collect, waste
 from tasks.registering.decisions import Decisions
 from tasks.registering.leases import Leases
@@ -197,6 +197,24 @@ def test_results_used_of_late_keep_their_files(store, table):
     assert [each.kind for each in found.unneeded] == ["results of steps", "tables", "tables"]
     assert (fresh.exists(), stale.exists(), torn.exists()) == (True, False, True)
     assert [is_there(store, each.file) for each in (young, old, none)] == [True, False, False]
+
+
+def test_trials_and_logs_of_networks_go_when_they_are_old(store, table):
+    young, old = table(1, kind="out_of_fold"), table(2, kind="out_of_fold")
+    paths = []
+    for name, artifact, days in (("young", young, 2), ("old", old, 4)):
+        trial = {"candidate": {"name": "a", "estimator": "Ridge"}, "metric": "rmse", "out_of_fold": artifact}
+        store.create(f"results/trials/{name}.json", Trial.model_validate(trial))
+        log = store.folder / "networks" / name / "events"
+        log.parent.mkdir(parents=True)
+        log.write_bytes(b"loss")
+        for path in (store.folder / f"results/trials/{name}.json", log):
+            os.utime(path, (time.time() - days * 86_400,) * 2)
+            paths.append(path)
+    found = collect(store, Retention(days=3), AT_ONCE)
+    assert sorted(each.kind for each in found.unneeded) == ["logs of networks", "results of steps", "tables"]
+    assert [path.exists() for path in paths] == [True, True, False, False]
+    assert [is_there(store, each.file) for each in (young, old)] == [True, False]
 
 
 def test_a_result_that_is_used_is_young_again(store, table):

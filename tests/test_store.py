@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.candidates import Candidate
 from tasks.errors import ProblemError, StoreError
 from tasks.records import Column, Deployment, File, Trial
 from tasks.store import Store
@@ -409,3 +410,49 @@ def test_a_folder_that_is_a_file_is_a_store_error(store, tmp_path):
         store.keep(draft(tmp_path), "models", ".bin")
     with pytest.raises(StoreError):
         store.record("versions/000001.json", Trial)
+
+
+@pytest.mark.parametrize(("problems", "stays"), [((None, None), True), ((None, "memory ran out"), False)])
+def test_a_search_of_which_a_trial_failed_is_made_again(store, problems, stays):
+    path = result(store, {"record": "Trials", "data": {"trials": [{"problem": each} for each in problems]}})
+    store.discard_untrusted_result("key", OURS)
+    assert path.exists() is stays
+
+
+# Records of results that can be had again.
+
+
+def kept_trial(store):
+    """Keep a trial with its predictions, and give its name, its path and the trial."""
+    predictions = store.keep_table(TABLE, "out_of_fold")
+    candidate = Candidate(name="ridge", estimator="Ridge")
+    trial = Trial(candidate=candidate, metric="rmse", fold_scores=(0.5,), out_of_fold=predictions)
+    name = "results/trials/key.json"
+    assert store.create(name, trial)
+    return name, store.folder / name, trial
+
+
+def test_a_known_record_is_read_and_marked_as_used(store):
+    name, path, trial = kept_trial(store)
+    paths = [path, store.folder / trial.out_of_fold.file.path]
+    for each in paths:
+        os.utime(each, (0, 0))
+    assert store.known(name, Trial) == trial
+    assert all(time.time() - each.stat().st_mtime < 3600 for each in paths)
+    assert store.named_by_result(name) == {trial.out_of_fold.file.path}
+
+
+def test_a_record_that_is_not_there_is_not_known(store):
+    assert store.known("results/trials/key.json", Trial) is None
+
+
+@pytest.mark.parametrize("damage", ["changed", "torn", "its file is gone"])
+def test_a_known_record_that_was_damaged_is_removed(store, damage):
+    name, path, trial = kept_trial(store)
+    if damage == "its file is gone":
+        (store.folder / trial.out_of_fold.file.path).unlink()
+    else:
+        content = path.read_bytes()
+        path.write_bytes(content.replace(b"0.5", b"0.1") if damage == "changed" else content[:40])
+    assert store.known(name, Trial) is None
+    assert not path.exists()

@@ -1,4 +1,4 @@
-"""What nothing needs any more, and its removal: files of old versions and snapshots, results of steps, Data Docs.
+"""What nothing needs any more, and its removal: files of old versions and snapshots, results of steps, logs, Data Docs.
 
 Needed is what is named by a version that is kept (the last n, all that were ever in production, those that wait for a
 person), by a snapshot that is kept (the last n accepted and what came after, and those of kept versions), by the result
@@ -28,7 +28,7 @@ from tasks.store import Store, named_files, numbered
 
 GRACE = timedelta(hours=1)
 LOCK_SECONDS = 3_600
-NO_REASON = {VERSIONS, SNAPSHOTS, "decisions", "deployments", "leases", "results", "runs", "checks", "docs"}
+NO_REASON = {VERSIONS, SNAPSHOTS, "decisions", "deployments", "leases", "results", "networks", "runs", "checks", "docs"}
 """Folders whose records are no reason of their own to keep a file; those of every other folder are."""
 
 
@@ -68,6 +68,8 @@ def waste(store: Store, retention: Retention, grace: timedelta = GRACE) -> Waste
     of_days = min(unused, time.time() - timedelta(days=retention.days).total_seconds())
     results = [*store.files("results")]
     found = [Unneeded("results of steps", each.path, each.size, of_days) for each in results if each.time <= of_days]
+    logs = (each for each in store.files("networks") if each.time <= of_days)
+    found.extend(Unneeded("logs of networks", each.path, each.size, of_days) for each in logs)
     kept = _kept(store, retention)
     needed = {*_named(store, kept), *(n for r in results if r.time > of_days for n in store.named_by_result(r.path))}
     for folder, kind in (("artifacts", "tables"), ("models", "files of models"), ("signatures", "signatures")):
