@@ -7,18 +7,19 @@ the exported network takes those features as they are derived, see `columns.serv
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.candidates import ESTIMATORS, Candidate, TaskKind
 from tasks.columns import arithmetic_inside, derive, names_with_role, served_columns
+from tasks.cutoffs import decided
 from tasks.errors import StoreError
 from tasks.estimators import build, is_network
 from tasks.expressions import evaluate
-from tasks.problem import ESTIMATORS, TaskKind
-from tasks.records import FeatureSet, File, Model
+from tasks.records import Cutoff, FeatureSet, File, Model
 from tasks.store import Store
 
 if TYPE_CHECKING:
@@ -57,6 +58,13 @@ TRUSTED = (
     "sklearn.utils._bunch.Bunch",
     "tasks.adopting.adopted_estimators.Unnamed",
     "tasks.forecasts.ColumnForecast",
+    "tasks.log_target.LogTarget",
+    "tasks.preparing.clusters.ClusterSimilarity",
+    "tasks.preparing.empty_columns.EmptyColumns",
+    "tasks.preparing.gradients.ImageGradients",
+    "tasks.preparing.neighbours.NeighboursMean",
+    "tasks.preparing.neighbours.NeighboursTarget",
+    "tasks.preparing.ratios.NaiveBayesRatios",
 )
 """The types that a model file may hold beyond what skops trusts by itself. Fixed here; a file never adds to it."""
 
@@ -89,14 +97,18 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A fitted estimator with the columns that it reads."""
+    """A fitted estimator with the columns that it reads, and how it decides where that is not the likeliest class."""
 
     estimator: Any
     columns: FeatureSet
+    cutoff: Cutoff | None = None
 
     def predict(self, rows: pd.DataFrame) -> Prediction:
         """Give the prediction for rows that have the source's columns."""
-        return predict(self.estimator, derive(rows, self.columns))
+        found = predict(self.estimator, derive(rows, self.columns))
+        if self.cutoff is None or found.probabilities is None:
+            return found
+        return replace(found, values=decided(found.probabilities, found.classes, self.cutoff))
 
 
 def predict(estimator: Any, features: pd.DataFrame) -> Prediction:
@@ -104,26 +116,52 @@ def predict(estimator: Any, features: pd.DataFrame) -> Prediction:
     classes = np.asarray(getattr(estimator, "classes_", ()))
     if not len(classes):
         return Prediction(np.asarray(estimator.predict(features), dtype="float64"), classes)
+    if hasattr(estimator, "members_"):  # each would be asked twice
+        shares = estimator.predict_proba(features)
+        return Prediction(classes[shares.argmax(axis=1)], classes, shares)
     probabilities = estimator.predict_proba(features) if hasattr(estimator, "predict_proba") else None
     return Prediction(np.asarray(estimator.predict(features)), classes, probabilities)
 
 
-def save(estimator: Any, columns: FeatureSet, store: Store) -> dict[str, File]:
+def save(estimator: Any, columns: FeatureSet, store: Store, cutoff: Cutoff | None = None) -> dict[str, File]:
     """Write a fitted estimator's files into the store and give their records by name.
 
     A pipeline becomes ``model.skops``; a network becomes ``network.keras`` and ``saved_model/``, whose served signature
-    takes raw columns, and in place of those from which features are derived by text or date functions, these features.
+    takes raw columns, and in place of those from which features are derived by text or date functions, these features;
+    the class that it answers follows ``cutoff``. Of an ensemble each member has a folder, such as ``members/0/``.
     """
     with store.scratch() as folder:
         if is_network(estimator):
+            estimator.cutoff = cutoff
             estimator.save(folder, lambda raw: _derive_tensors(raw, columns), served_columns(columns))
         else:
-            import skops.io
-
-            skops.io.dump(estimator, folder / PIPELINE)
+            _write(estimator, folder)
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
         names = [path.relative_to(folder).as_posix() for path in paths]
         return {name: store.keep(path, "models", path.suffix) for name, path in zip(names, paths, strict=True)}
+
+
+def _write(estimator: Any, folder: Path) -> None:
+    """Write an estimator's own file, or its members' files, without what serves it."""
+    import skops.io
+
+    folder.mkdir(parents=True, exist_ok=True)
+    if is_network(estimator):
+        estimator.network_.save(folder / NETWORK)
+    elif hasattr(estimator, "members_"):
+        for place, member in enumerate(estimator.members_):
+            _write(member, folder / _place(place))
+    else:
+        skops.io.dump(estimator, folder / PIPELINE)
+
+
+def _place(member: int) -> str:
+    return f"members/{member}/"
+
+
+def has_network(model: Model) -> bool:
+    """Tell whether a model is a network, or an ensemble that one is a member of."""
+    return any(PurePosixPath(name).name == NETWORK for name in model.files)
 
 
 def load(model: Model, store: Store) -> Predictor:
@@ -134,13 +172,25 @@ def load(model: Model, store: Store) -> Predictor:
     StoreError
         A file is missing or altered, holds a type that is not on the list, or cannot be read by these libraries.
     """
-    name = NETWORK if NETWORK in model.files else PIPELINE
-    path = store.path(model.files[name])
+    if not model.candidate.members:
+        return Predictor(_loaded(model.candidate, model, "", store), model.columns, model.cutoff)
+    from tasks.ensembles import ensemble
+
+    members = [
+        _loaded(member.candidate, model, _place(place), store) for place, member in enumerate(model.candidate.members)
+    ]
+    whole = ensemble(model.candidate, model.task, ()).of_fitted(members)
+    return Predictor(whole, model.columns, model.cutoff)
+
+
+def _loaded(candidate: Candidate, model: Model, folder: str, store: Store) -> Any:
+    """Give the estimator of a model, or of the member that has a folder of its files."""
+    network = f"{folder}{NETWORK}" in model.files
+    path = store.path(model.files[f"{folder}{NETWORK if network else PIPELINE}"])
     try:
-        estimator = _load_network(model, path) if name == NETWORK else _load_pipeline(path)
+        return _load_network(candidate, model, path) if network else _load_pipeline(path)
     except Exception as error:
-        raise StoreError(f"{path} cannot be loaded as the model {model.candidate.name!r}: {error}") from error
-    return Predictor(estimator, model.columns)
+        raise StoreError(f"{path} cannot be loaded as the model {candidate.name!r}: {error}") from error
 
 
 def _load_pipeline(path: Path) -> Any:
@@ -149,9 +199,9 @@ def _load_pipeline(path: Path) -> Any:
     return skops.io.load(path, trusted=list(TRUSTED))
 
 
-def _load_network(model: Model, path: Path) -> Any:
-    if model.candidate.estimator in ESTIMATORS[model.task]:
-        estimator = build(model.candidate, model.task, model.columns, model.seed)
+def _load_network(candidate: Candidate, model: Model, path: Path) -> Any:
+    if candidate.estimator in ESTIMATORS[model.task]:
+        estimator = build(candidate, model.task, model.columns, model.seed)
     else:
         estimator = network_from_outside(model.task, model.columns)
     if model.classes:

@@ -14,8 +14,9 @@ import numpy as np
 from tasks.columns import ROW, source_columns
 from tasks.errors import StoreError
 from tasks.keys import library_versions
-from tasks.models import NETWORK, Predictor, load
-from tasks.records import Version
+from tasks.models import Prediction, Predictor, has_network, load
+from tasks.out_of_fold import outputs
+from tasks.records import Model, Version
 from tasks.sentences import listed
 from tasks.store import Store
 
@@ -60,10 +61,22 @@ def repeated(predictor: Predictor, version: Version, store: Store, most: int | N
     if not len(rows):
         return Repetition(0, 0, 0.0)
     values = predictor.predict(rows).values
-    same = agree(values, expected, NETWORK in version.model.files)
+    same = agree(values, expected, has_network(version.model))
     numeric = np.issubdtype(values.dtype, np.number) and not same.all()
     largest = float(np.nanmax(np.abs(values.astype("float64") - expected.astype("float64")))) if numeric else 0.0
     return Repetition(len(rows), int((~same).sum()), largest)
+
+
+def alike(ours: Prediction, theirs: Prediction, model: Model) -> Repetition:
+    """Give how two predictions of one model for the same rows compare: numbers, or the probabilities of classes.
+
+    The largest difference is a share of the expected number; of a probability it is the difference itself.
+    """
+    values, expected = outputs(ours), outputs(theirs)
+    same = agree(values.ravel(), expected.ravel(), has_network(model)).reshape(values.shape).all(axis=1)
+    same &= (ours.values == theirs.values) | (not len(ours.classes))
+    scale = 1.0 if len(ours.classes) else np.abs(expected).clip(min=np.finfo("float64").tiny)
+    return Repetition(len(values), int((~same).sum()), float((np.abs(values - expected) / scale).max(initial=0.0)))
 
 
 def _references(version: Version, store: Store, most: int | None) -> tuple[pd.DataFrame, NDArray[Any]]:
@@ -127,15 +140,26 @@ def _difference(found: Repetition) -> str:
     return f"{found.different:,} of {found.rows:,} stored predictions differ{by}."
 
 
-def _way_out(version: Version, store: Store) -> str:
-    """Give what a person can do about a version that cannot be used."""
-    here = library_versions()
-    made_with = version.model.libraries
-    other = [
+def other_libraries(model: Model) -> list[str]:
+    """Give the libraries that have another version here than where a model was made, as they stand in a sentence."""
+    here, made_with = library_versions(), model.libraries
+    return [
         f"{name} {made_with[name]} (here {here[name]})"
         for name in here
         if made_with.get(name, here[name]) != here[name]
     ]
+
+
+def way_of_making(model: Model) -> str:
+    """Give what a person can do to make a model as it was made."""
+    if other := other_libraries(model):
+        return f"It was made with {listed(other)}: install those."
+    return "The libraries are those that it was made with; the code, or the number of cores, is not."
+
+
+def _way_out(version: Version, store: Store) -> str:
+    """Give what a person can do about a version that cannot be used."""
+    other = other_libraries(version.model)
     train = f"Train with the libraries that it was made with ({listed(other)}), or put" if other else "Put"
     return (
         f"{train} another version into production: salamander rollback {store.problem}, or "

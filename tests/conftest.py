@@ -160,12 +160,12 @@ def version_of(store: Store) -> Callable[..., Version]:
     import numpy as np
     import pandas as pd
 
+    from tasks.candidates import ESTIMATORS, Candidate, TaskKind
     from tasks.columns import ROW, derive
     from tasks.estimators import build
     from tasks.keys import library_versions
     from tasks.models import Predictor, save
-    from tasks.problem import ESTIMATORS, Candidate, TaskKind
-    from tasks.records import FeatureSet
+    from tasks.records import Cutoff, FeatureSet
 
     def rows(start: int, count: int, task: TaskKind) -> pd.DataFrame:
         number = np.arange(start, start + count)
@@ -177,25 +177,34 @@ def version_of(store: Store) -> Callable[..., Version]:
         return store.keep_table(pa.Table.from_pandas(frame, preserve_index=False), kind)
 
     def made(
-        estimator: str = "RandomForestRegressor", *, test_rows: int = 30, test: pd.DataFrame | None = None, **parameters
+        estimator: str | Candidate = "RandomForestRegressor",
+        *,
+        test_rows: int = 30,
+        test: pd.DataFrame | None = None,
+        cutoff: Cutoff | None = None,
+        **parameters,
     ) -> Version:
-        task: TaskKind = "classification" if estimator in ESTIMATORS["classification"] else "regression"
+        candidate = estimator
+        if isinstance(candidate, str):
+            candidate = Candidate(name="tried", estimator=candidate, parameters=parameters)
+        kinds = (*ESTIMATORS["classification"], "EnsembleClassifier")
+        task: TaskKind = "classification" if candidate.estimator in kinds else "regression"
         columns = FeatureSet(target="y", roles={"x": "numeric", "place": "categorical"}, derived={})
         known, judged = rows(0, 60, task), rows(100, test_rows, task) if test is None else test
-        candidate = Candidate(name="tried", estimator=estimator, parameters=parameters)
         fitted = build(candidate, task, columns, 7).fit(derive(known, columns), known["y"].to_numpy())
         model = Model(
             candidate=candidate,
             task=task,
-            files=save(fitted, columns, store),
+            files=save(fitted, columns, store, cutoff),
             columns=columns,
             classes=tuple(np.asarray(getattr(fitted, "classes_", ())).tolist()),
+            cutoff=cutoff,
             leaderboard=(),
             trained_on=keep(known, "train"),
             libraries=library_versions(),
             seed=7,
         )
-        prediction = Predictor(fitted, columns).predict(judged)
+        prediction = Predictor(fitted, columns, cutoff).predict(judged)
         table = pd.DataFrame({ROW: judged[ROW], "target": judged["y"], "challenger": prediction.values})
         kept = keep(judged, "test")
         return Version(
@@ -454,3 +463,22 @@ def duck(tmp_path):
 @pytest.fixture(params=["postgresql", "sqlite", "duck"])
 def database(request):
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def version_of_ensemble(version_of: Callable[..., Version]) -> Callable[..., Version]:
+    """Give a function that makes a version of an ensemble of estimators, equally weighed, as `version_of` does."""
+    from tasks.candidates import Candidate, Member
+
+    def made(kind: str, *estimators: str, **more) -> Version:
+        short: dict[str, Any] = {"epochs": 2, "hidden": [4]}
+        members = tuple(
+            Member(
+                candidate=Candidate(name=f"m{place}", estimator=name, parameters=short if "Deep" in name else {}),
+                weight=1 / len(estimators),
+            )
+            for place, name in enumerate(estimators)
+        )
+        return version_of(Candidate(name="together", estimator=kind, members=members), **more)
+
+    return made

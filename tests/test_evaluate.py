@@ -5,15 +5,15 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from tasks.candidates import Candidate
 from tasks.columns import ROW, row_hashes
 from tasks.errors import ProblemError
 from tasks.estimators import build
 from tasks.evaluate import evaluate, seen
 from tasks.gate import Slice
 from tasks.judging.rules import scored
-from tasks.models import PIPELINE, save
-from tasks.problem import Candidate
-from tasks.records import Contestants, FeatureSet, Model, Scores, Snapshot, Split, Verdict, Version
+from tasks.models import PIPELINE, load, save
+from tasks.records import Contestants, Cutoff, FeatureSet, Model, Scores, Snapshot, Split, Verdict, Version
 
 
 def arrow(frame):
@@ -250,3 +250,20 @@ def test_rows_in_time_are_ranked_by_their_time(store):
     scores = judged(store, model(store, "Ridge", houses(100)), None, test, split={"forward": True, "time": "day"})
     assert scores.blocks
     assert store.table(scores.predictions)["unit"].to_pylist() == list(range(39, -1, -1))
+
+
+@pytest.mark.usefixtures("without_run_logger")
+@pytest.mark.parametrize("second", ["HistGradientBoostingClassifier", "WideAndDeepClassifier"])
+def test_an_ensemble_with_a_threshold_is_scored_by_what_that_decides(version_of, version_of_ensemble, store, second):
+    cutoff = Cutoff(positive="villa", threshold=0.99)
+    challenger = version_of_ensemble("EnsembleClassifier", "LogisticRegression", second, cutoff=cutoff)
+    champion = version_of("LogisticRegression")
+    scores = judged(store, challenger.model, champion, challenger.test, ("number",), "balanced_accuracy")
+    table = store.table(scores.predictions).to_pandas()
+    assert scores.champion_version == 0
+    assert scores.problem is None
+    assert scores.classes["challenger"] == ("hut", "villa")
+    stored = store.table(challenger.scores.predictions).to_pandas()
+    assert table["challenger"].tolist() == stored["challenger"].tolist()
+    likeliest = load(challenger.model.model_copy(update={"cutoff": None}), store)
+    assert table["challenger"].tolist() != likeliest.predict(store.table(challenger.test).to_pandas()).values.tolist()

@@ -8,7 +8,7 @@ import pytest
 from tasks.columns import ROW
 from tasks.errors import StoreError
 from tasks.models import load
-from tasks.records import Version
+from tasks.records import Cutoff, Version
 from tasks.reference import agree, load_version, repeated, sample
 
 
@@ -57,6 +57,41 @@ def test_a_version_that_repeats_its_predictions_is_loaded(version_of, store, est
     values = load_version(version, store).predict(frame).values
     assert values.tolist() == store.table(version.scores.predictions)["challenger"].to_pylist()
     assert repeated(load(version.model, store), version, store) == (30, 0, 0.0)
+
+
+MEMBERS = [
+    ("EnsembleRegressor", "RandomForestRegressor", "HistGradientBoostingRegressor", "Ridge"),
+    ("EnsembleRegressor", "RandomForestRegressor", "WideAndDeepRegressor"),
+    ("EnsembleClassifier", "LogisticRegression", "LinearSVC"),
+    ("EnsembleClassifier", "RandomForestClassifier", "WideAndDeepClassifier"),
+]
+
+
+@pytest.mark.parametrize("members", MEMBERS, ids="-".join)
+def test_an_ensemble_that_repeats_its_predictions_is_loaded(version_of_ensemble, store, members):
+    version = version_of_ensemble(*members)
+    predictor = load_version(version, store)
+    assert repeated(predictor, version, store).same
+    assert predictor.predict(store.table(version.test).to_pandas()).values.shape == (30,)
+
+
+def test_an_ensemble_with_a_network_may_differ_in_the_sixth_digit(version_of_ensemble, store):
+    version = version_of_ensemble("EnsembleRegressor", "RandomForestRegressor", "WideAndDeepRegressor")
+    assert load_version(altered(version, store, [3], 1e-6), store)
+    with pytest.raises(StoreError, match="1 of 30 stored predictions differ"):
+        load_version(altered(version, store, [3], 1e-3), store)
+    trees = version_of_ensemble("EnsembleRegressor", "RandomForestRegressor", "ExtraTreesRegressor")
+    with pytest.raises(StoreError, match="1 of 30 stored predictions differ"):
+        load_version(altered(trees, store, [3], 1e-6), store)
+
+
+def test_a_version_with_a_threshold_repeats_what_that_decides(version_of, store):
+    version = version_of("LogisticRegression", cutoff=Cutoff(positive="villa", threshold=0.05))
+    table = store.table(version.scores.predictions)["challenger"].to_pylist()
+    assert load_version(version, store).predict(store.table(version.test).to_pandas()).values.tolist() == table
+    plain = version.model_copy(update={"model": version.model.model_copy(update={"cutoff": None})})
+    with pytest.raises(StoreError, match="of 30 stored predictions differ"):
+        load_version(plain, store)
 
 
 def test_a_version_that_predicts_something_else_is_refused_with_a_way_out(version_of, store):

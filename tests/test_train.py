@@ -3,10 +3,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from tasks.candidates import Aim, Candidate, Member
 from tasks.columns import FOLD, ROW
+from tasks.errors import ProblemError
 from tasks.featurize import features
 from tasks.models import load
-from tasks.problem import Candidate
+from tasks.out_of_fold import keep
 from tasks.records import Features, FeatureSet, Trial
 from tasks.train import train
 
@@ -60,3 +62,72 @@ def test_a_stored_model_predicts_on_one_thread(given, store):
     trials = leaderboard(Candidate(name="forest", estimator="RandomForestClassifier", parameters={"n_estimators": 9}))
     loaded = load(train.fn(given, given.train, trials, "classification", 7, store), store)
     assert loaded.estimator.steps[-1][1].n_jobs is None
+
+
+LOGISTIC = Candidate(name="logistic", estimator="LogisticRegression")
+
+
+def with_shares(store, candidate=LOGISTIC):
+    """Give a leaderboard of one trial, whose probability of a newt is above a quarter for every newt."""
+    share = np.where(ROWS["kind"] == "newt", 0.3, 0.1) + 0.001 * np.arange(40)
+    outside = keep(np.column_stack([1 - share, share]), store)
+    return (Trial(candidate=candidate, metric="accuracy", fold_scores=(0.5,), out_of_fold=outside),)
+
+
+def test_a_threshold_is_chosen_on_the_held_out_rows_and_decides(given, store):
+    trials = with_shares(store)
+    aim = Aim(positive="newt", best="f1")
+    model = train.fn(given, given.train, trials, "classification", 7, store, aim)
+    assert model.cutoff.positive == "newt"
+    assert 0.139 < model.cutoff.threshold < 0.3
+    assert "F1 1.0000; a half gives precision 0.0000" in model.cutoff.sentence
+    found = load(model, store).predict(ROWS)
+    expected = np.where(found.probabilities[:, 1] >= model.cutoff.threshold, "newt", "frog")
+    assert found.values.tolist() == expected.tolist()
+    plain = train.fn(given, given.train, trials, "classification", 7, store)
+    assert plain.cutoff is None
+    assert load(plain, store).predict(ROWS).values.tolist() != expected.tolist()
+
+
+def test_an_ensemble_has_a_threshold_too(given, store):
+    members = tuple(
+        Member(candidate=each, weight=0.5) for each in (LOGISTIC, Candidate(name="b", estimator="GaussianNB"))
+    )
+    candidate = Candidate(name="together", estimator="EnsembleClassifier", members=members)
+    trials = with_shares(store, candidate)
+    model = train.fn(given, given.train, trials, "classification", 7, store, Aim(positive="newt", recall_at_least=0.9))
+    found = load(model, store).predict(ROWS)
+    assert (
+        found.values.tolist() == np.where(found.probabilities[:, 1] >= model.cutoff.threshold, "newt", "frog").tolist()
+    )
+
+
+@pytest.mark.parametrize(
+    ("aim", "estimator", "expected"),
+    [
+        (
+            Aim(positive="toad", best="f1"),
+            "LogisticRegression",
+            "threshold.positive = 'toad' is no class; the target 'kind' has 2: 'frog', 'newt'.",
+        ),
+        (
+            Aim(positive="newt", best="f1"),
+            "LinearSVC",
+            "threshold needs probabilities, which 'tried' (LinearSVC) does not give; declare calibrate = 'sigmoid' for "
+            "this candidate, or leave it out.",
+        ),
+    ],
+)
+def test_a_threshold_that_cannot_be_chosen_is_a_sentence(given, store, aim, estimator, expected):
+    trials = with_shares(store, Candidate(name="tried", estimator=estimator))
+    with pytest.raises(ProblemError) as caught:
+        train.fn(given, given.train, trials, "classification", 7, store, aim)
+    assert str(caught.value) == expected
+
+
+def test_a_calibrated_estimator_has_a_threshold(given, store):
+    candidate = Candidate(name="svm", estimator="LinearSVC", calibrate="sigmoid")
+    model = train.fn(
+        given, given.train, with_shares(store, candidate), "classification", 7, store, Aim(positive="newt", best="f1")
+    )
+    assert model.cutoff.threshold == pytest.approx(0.22, abs=0.1)

@@ -19,7 +19,7 @@ from tasks.columns import source_columns
 from tasks.errors import ProblemError
 from tasks.gate import Behaviour
 from tasks.judging.behaviours import broken, changed
-from tasks.models import NETWORK, Predictor, load
+from tasks.models import Predictor, has_network, load
 from tasks.records import Artifact, Measurements, Model
 from tasks.reference import sample
 from tasks.sentences import listed, meant
@@ -42,7 +42,7 @@ def measured(model: Model, test: Artifact, behaviours: Sequence[Behaviour], stor
     """
     from threadpoolctl import threadpool_limits
 
-    rows, network = _rows(model, test, behaviours, store), NETWORK in model.files
+    rows, network = _rows(model, test, behaviours, store), has_network(model)
     _import_libraries(network)
     memory = PeakMemory()
     predictor = load(model, store)
