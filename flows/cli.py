@@ -10,12 +10,22 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
-from flows import registry_commands
-from flows.command_line import DEFAULTS, Options, own_output, print_json, print_line, registry_of, say, screen
+from flows import model_commands, registry_commands
+from flows.command_line import (
+    DEFAULTS,
+    Options,
+    own_output,
+    print_json,
+    print_line,
+    registry_of,
+    run_command,
+    say,
+    screen,
+)
 
 
 def _version() -> str:
@@ -66,7 +76,7 @@ def train(
     accept_columns
         Take columns and types that differ from those of the last accepted snapshot.
     """
-    return _run("training", problem, options, promote=deploy, snapshot=snapshot, accept_columns=accept_columns)
+    return run_command("training", problem, options, promote=deploy, snapshot=snapshot, accept_columns=accept_columns)
 
 
 @app.command
@@ -100,7 +110,7 @@ def adopt(
         raise ProblemError("--trained-on and --unseen exclude each other: it saw rows of the data, or it saw none.")
     rows = str(trained_on.resolve()) if trained_on else None
     asked = {"trained_on": rows, "unseen": unseen, "trust_pickle": trust_pickle}
-    return _run("adoption", problem, options, model=str(model.resolve()), **asked)
+    return run_command("adoption", problem, options, model=str(model.resolve()), **asked)
 
 
 @app.command
@@ -121,7 +131,7 @@ def validate(
         Take columns and types that differ from those of the last accepted snapshot.
     """
     name = str(file.absolute()) if file else None
-    return _run("validation", problem, options, file=name, accept_columns=accept_columns)
+    return run_command("validation", problem, options, file=name, accept_columns=accept_columns)
 
 
 @app.command
@@ -133,7 +143,7 @@ def evaluate(problem: str, version: int, *, snapshot: int | None = None, options
     snapshot
         The snapshot's number (default: the newest; salamander data lists them).
     """
-    return _run("evaluation", problem, options, version=version, snapshot=snapshot)
+    return run_command("evaluation", problem, options, version=version, snapshot=snapshot)
 
 
 @app.command
@@ -319,7 +329,7 @@ def predict(problem: str, file: Path, *, out: Path, version: int | None = None, 
     version
         Another version than the one in production.
     """
-    return _run("scoring", problem, options, file=str(file.absolute()), out=str(out.absolute()), version=version)
+    return run_command("scoring", problem, options, file=str(file.absolute()), out=str(out.absolute()), version=version)
 
 
 @app.command
@@ -365,7 +375,7 @@ def explain(problem: str, version: int, *, options: Options = DEFAULTS) -> int:
     return 0
 
 
-for command in registry_commands.COMMANDS:
+for command in (*model_commands.COMMANDS, *registry_commands.COMMANDS):
     app.command(command)
 
 
@@ -434,14 +444,3 @@ def _mistake(sentence: str, arguments: list[str], exit_code: int) -> int:
     else:
         print_line(sentence, style="red", stderr=True)
     return exit_code
-
-
-def _run(flow: str, problem: str, options: Options, **parameters: Any) -> int:
-    from flows.runs import run_flow
-    from flows.views import run_view
-
-    with own_output(options):
-        run, version = run_flow(flow, problem, options, screen(stderr=options.json), **parameters)
-    if options.json:
-        print_json(run_view(run.model_dump(mode="json"), version))
-    return run.exit_code

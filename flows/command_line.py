@@ -67,6 +67,18 @@ def own_output(options: Options) -> contextlib.AbstractContextManager[Any]:
     return contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext()
 
 
+def run_command(flow: str, problem: str, options: Options, **parameters: Any) -> int:
+    """Run a flow, show it, and give the exit code that its end has."""
+    from flows.runs import run_flow
+    from flows.views import run_view
+
+    with own_output(options):
+        run, version = run_flow(flow, problem, options, screen(stderr=options.json), **parameters)
+    if options.json:
+        print_json(run_view(run.model_dump(mode="json"), version))
+    return run.exit_code
+
+
 def registry_of(problem: str, options: Options) -> Registry:
     """Give the registry of a problem, which must have something in the store or be declared."""
     from tasks.problem import load_problem

@@ -23,6 +23,7 @@ from tasks.judging.rules import scored
 from tasks.predict import REASON, Scored
 from tasks.problem import Problem, load_problem
 from tasks.records import Cause, Finding, Outcome, RunRecord, Scores, Snapshot, Validated, Version
+from tasks.reference import Repetition, way_of_making
 from tasks.registry import Registry
 from tasks.store import Store
 from tasks.suites import Suite, find_suite
@@ -93,6 +94,20 @@ def evaluated(version: Version, snapshot: int, scores: Scores) -> End:
     """Give the end of a measurement of a version on the test rows of a snapshot."""
     text = f"Version {version.number} on snapshot {snapshot}: {scored(scores)}"
     return End(outcome="evaluated", sentence=text, version=version.number, scores=scores)
+
+
+def reproduced(version: Version, snapshot: int, found: Repetition) -> End:
+    """Give the end of making a version again from a snapshot."""
+    how = f"Version {version.number}, made again from snapshot {snapshot} with seed {version.model.seed}"
+    if not found.same:
+        text = (
+            f"{how}, predicts something else: {found.different:,} of {found.rows:,} test rows differ, by up to "
+            f"{found.largest:.3g}. {way_of_making(version.model)}"
+        )
+        return End(outcome="failed", sentence=text, version=version.number, exit_code=1)
+    alike = "the same" if not found.largest else f"the same within {found.largest:.1g}"
+    text = f"{how}, predicts {alike} for all {found.rows:,} test rows."
+    return End(outcome="reproduced", sentence=text, version=version.number)
 
 
 def predicted(version: Version, scored: Scored, out: str) -> End:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from prefect import Task
 from prefect.context import TaskRunContext
@@ -39,6 +39,14 @@ class Checked(NamedTuple):
     news: tuple[Finding, ...] = ()
 
 
+class Ready(Protocol):
+    """How a step is made ready to run on a store: `resumable` or `afresh`."""
+
+    def __call__(self, store: Store, step: Task[P, R]) -> Task[P, R]:
+        """Give the step, ready."""
+        ...
+
+
 RESULTS = JSONSerializer(object_encoder="tasks.records.encode", object_decoder="tasks.records.decode")
 
 
@@ -56,6 +64,11 @@ def resumable(store: Store, step: Task[P, R]) -> Task[P, R]:
         result_serializer=RESULTS,
         cache_key_fn=key,
     )
+
+
+def afresh(store: Store, step: Task[P, R]) -> Task[P, R]:  # noqa: ARG001
+    """Give a step that is done whatever was done before, in place of a `resumable` one."""
+    return step
 
 
 def fetched(problem: Problem, store: Store, project: str, accept_columns: bool = False) -> Snapshot:
@@ -134,11 +147,11 @@ def read(
     return validate(snapshot, suite, *rules(problem), (), store), snapshot
 
 
-def divided(problem: Problem, validated: Validated, store: Store) -> Split:
+def divided(problem: Problem, validated: Validated, store: Store, ready: Ready = resumable) -> Split:
     """Divide accepted rows, each with what was known before it, into training and test rows."""
     if problem.history:
-        validated = resumable(store, look_back)(validated, problem.history, store)
-    return resumable(store, split)(
+        validated = ready(store, look_back)(validated, problem.history, store)
+    return ready(store, split)(
         validated,
         problem.split,
         problem.identity,

@@ -23,6 +23,7 @@ COLOURS = {
     "promoted": "green",
     "accepted": "green",
     "evaluated": "green",
+    "reproduced": "green",
     "predicted": "green",
     "held": "yellow",
     "nothing new": "cyan",
@@ -150,18 +151,22 @@ def show_run(console: Console, run: RunRecord, version: Version | None, *, of_fi
 
 
 def leaderboard_table(leaderboard: Sequence[Trial]) -> Table:
-    """Give the candidates, best first, with the mean and the standard deviation of their folds."""
-    from tasks.metrics import METRICS, mean_and_deviation
+    """Give the best trial of each candidate, best first, with the mean and the standard deviation of its folds."""
+    from flows.trials import best_of_each, score
+    from tasks.metrics import METRICS
 
+    found = best_of_each(leaderboard)
     table = Table(title="Candidates, by cross-validation on the training rows", title_justify="left")
     table.add_column("")
     table.add_column("candidate")
     table.add_column("estimator")
+    if searched := len(found) < len(leaderboard):
+        table.add_column("trials", justify="right")
     table.add_column(METRICS[leaderboard[0].metric].label + " (mean ± s.d.)", justify="right")
-    for place, trial in enumerate(leaderboard, start=1):
-        score = trial.problem or mean_and_deviation(trial.mean, trial.standard_deviation)
-        style = "bold green" if place == 1 else "red" if trial.problem else None
-        add_plain(table, str(place), trial.candidate.name, trial.candidate.estimator, score, style=style)
+    for rank, (_, trial, trials) in enumerate(found, start=1):
+        style = "bold green" if rank == 1 else "red" if trial.problem else None
+        count = (str(trials),) if searched else ()
+        add_plain(table, str(rank), trial.candidate.name, trial.candidate.estimator, *count, score(trial), style=style)
     return table
 
 
@@ -256,6 +261,7 @@ def _next(run: RunRecord) -> str:
         "nothing new": f"change {folder} or wait for new data; salamander versions {problem} lists what there is.",
         "accepted": f"salamander train {problem}; salamander data {problem} lists all that came.",
         "evaluated": f"salamander data {problem} lists the snapshots, salamander versions {problem} the versions.",
+        "reproduced": f"salamander leaderboard {problem} {run.version} shows what else was tried.",
         "predicted": f"salamander show {problem} {run.version} for what these predictions rest on.",
         "refused": f"mend the rows above at the source, or the suite in expectations/{problem}.py, then run again."
         if run.findings

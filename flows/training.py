@@ -18,17 +18,23 @@ from flows.endings import End, ended, finished, nothing_new
 from flows.judging import Challenge, judged
 from flows.steps import Checked, checked, checked_again, fetched, resumable
 from flows.ui import show_leaderboard
+from tasks.candidates import SearchRule
 from tasks.columns import feature_set
+from tasks.combine import combine
 from tasks.cores import CORES, warm_up
 from tasks.corrections import corrections
-from tasks.cross_validate import cross_validate, ranked
+from tasks.cross_validate import cross_validate
+from tasks.cutoffs import check_threshold
 from tasks.featurize import featurize
 from tasks.fresh_process import FreshProcess
 from tasks.judging.slices import check_slices
 from tasks.keys import code_digest, digest, library_versions
+from tasks.leaderboards import ranked
 from tasks.problem import Problem
 from tasks.records import Artifact, Features, Snapshot, Trial
 from tasks.registry import Registry
+from tasks.searching.plan import planned
+from tasks.searching.portfolio import portfolio
 from tasks.snapshots import Snapshots
 from tasks.store import Store
 from tasks.suites import Suite
@@ -101,25 +107,34 @@ def retrain(problem: Problem, suite: Suite, snapshot: Snapshot, check: Check, st
     warm_up("tasks.folds", "sklearn.compose", "sklearn.ensemble")
     validated, sides, news = check(problem, suite, snapshot, store)
     features = resumable(store, featurize)(sides, columns, store)
+    check_threshold(problem.threshold, features, store)
     leaderboard = compared(problem, features, store)
     with FreshProcess() as fresh:
-        model = resumable(store, train)(features, sides.train, leaderboard, problem.task, problem.seed, store)
+        fit = resumable(store, train)
+        model = fit(features, sides.train, leaderboard, problem.task, problem.seed, store, problem.threshold)
         challenge = Challenge(model, features, sides, snapshot, key)
         version, cause = judged(problem, challenge, store, fresh, promote=promote)
     return finished(version, cause, (*validated.warnings, *news), store)
 
 
 def compared(problem: Problem, features: Features, store: Store) -> tuple[Trial, ...]:
-    """Give the candidates, best first: each is scored on folds of the training rows, all at the same time."""
-    trials = resumable(store, cross_validate).map(
-        problem.candidates,
+    """Give the trials of all candidates, best first: each is scored on folds of the training rows, at the same time."""
+    tried = portfolio(problem, features, store)
+    found = resumable(store, cross_validate).map(
+        planned(tried.candidates, tried.rule),
         unmapped(features),
         unmapped(problem.judged_by),
         unmapped(problem.task),
         unmapped(problem.seed),
         unmapped(store),
     )
-    leaderboard = tuple(ranked([trial.result() for trial in trials]))
+    trials = tuple(trial for each in found for trial in each.result().trials)
+    combined = resumable(store, combine).map(
+        tried.ensembles, unmapped(trials), unmapped(features), unmapped(problem.judged_by), unmapped(store)
+    )
+    choose = (tried.rule or SearchRule()).choose
+    best, *others = ranked([*trials, *(each.result() for each in combined)], choose)
+    leaderboard = (best, *(trial.model_copy(update={"out_of_fold": None}) for trial in others))
     show_leaderboard(problem.name, leaderboard)
     return leaderboard
 

@@ -6,25 +6,28 @@ from collections.abc import Sequence
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from flows.trials import score, settings
 from flows.verdicts import verdict_text
-from tasks.metrics import METRICS, mean_and_deviation
+from tasks.metrics import METRICS
 from tasks.records import Scores, Trial, Verdict
 
 
 def show_leaderboard(problem: str, leaderboard: Sequence[Trial]) -> None:
-    """Publish the candidates, best first, with the mean and the standard deviation of their folds."""
+    """Publish every trial, best first, with the mean and the standard deviation of its folds."""
     label = METRICS[leaderboard[0].metric].label
     rows = [
         {
             "place": place,
             "candidate": trial.candidate.name,
+            "trial": trial.number,
             "estimator": trial.candidate.estimator,
-            label: trial.problem or mean_and_deviation(trial.mean, trial.standard_deviation),
+            label: score(trial),
+            "settings": settings(trial),
         }
         for place, trial in enumerate(leaderboard, start=1)
     ]
     create_table_artifact(
-        rows, key=f"{_slug(problem)}-leaderboard", description=f"Candidates of {problem}, cross-validated"
+        rows, key=f"{_slug(problem)}-leaderboard", description=f"What was tried for {problem}, cross-validated"
     )
 
 
