@@ -68,14 +68,14 @@ def test_reviews(real: Callable[..., Version]) -> None:
 def test_temperatures(real: Callable[..., Version], project: Path) -> None:
     version = real("temperatures")
     board = {trial.candidate.name: trial.mean for trial in version.model.leaderboard if trial.problem is None}
-    assert len(board) == len(version.model.leaderboard) == 7
+    assert len(board) == len(version.model.leaderboard) == 10
     best, *_ = board  # by cross-validation forward in time, on training rows alone
-    assert board[best] < 0.89 * board["same-as-yesterday"] < board["same-as-last-year"]
+    assert board[best] < 0.875 * board["same-as-yesterday"] < board["same-as-last-year"]
     store = Store(project / "data" / "store", "temperatures")
     train, test = (store.table(side).to_pandas() for side in (version.model.trained_on, version.test))
     assert train["Date"].astype("str").max() == "1988-12-30"
     assert test["Date"].astype("str").min() == "1989-01-01"
     naive = {lag: float(np.abs(test["Temp"] - test[f"Temp_lag_{lag}"]).mean()) for lag in (1, 365)}
     assert naive == pytest.approx({1: 1.9527, 365: 2.9655}, abs=1e-4)
-    assert version.scores.challenger.value <= 0.88 * naive[1]
+    assert version.scores.challenger.value <= 0.87 * naive[1]
     assert version.scores.challenger.value < naive[365]
