@@ -50,6 +50,8 @@ def declare_problem(project: Path) -> None:
     ]
     same = {
         "derived": DERIVED,
+        "features": [],
+        "ensembles": [],
         "split": {"kind": "shuffle", "test_size": 0.2, "seed": SEED, "stratify": "median_income", "bins": BINS},
         "cross_validation": {"folds": FOLDS},
         "candidates": candidates,
@@ -74,7 +76,7 @@ def archive_of_housing(folder: Path) -> Path:
 
 def warm_up(environment: Environment, folder: Path) -> None:
     """Start the server, and let the disk's cache hold the libraries of both: one run that trains next to nothing."""
-    one = {"candidates": [{"name": "linear", "estimator": "LinearRegression"}], "gate": {}}
+    one = {"candidates": [{"name": "linear", "estimator": "LinearRegression"}], "ensembles": [], "gate": {}}
     declare(folder / "warm", "housing", declared("housing") | one, suite="housing")
     train(environment, "housing", folder / "warm", folder / "warm-store")
 
