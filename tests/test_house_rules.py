@@ -17,7 +17,7 @@ from sklearn.datasets import load_wine
 from tasks.columns import feature_set, source_columns
 from tasks.expressions import reads
 from tasks.gate import Gate
-from tasks.problem import load_problem, problem_names
+from tasks.problem import Problem, load_problem, problem_names
 from tasks.records import Column
 from tasks.suites import find_suite, load_expectations
 
@@ -136,7 +136,7 @@ def test_every_command_that_the_readme_shows_runs(server: str, tmp_path: Path) -
 
 def test_the_problem_that_the_readme_declares_is_right(tmp_path: Path) -> None:
     found = re.findall(r"```(toml|python)\n(.*?)```", README, re.DOTALL)
-    problem, gate = (text for kind, text in found if kind == "toml")
+    problem, search, gate = (text for kind, text in found if kind == "toml")
     blocks = dict(found) | {"toml": problem}
     (tmp_path / "data" / "wine").mkdir(parents=True)
     (tmp_path / "expectations").mkdir()
@@ -146,6 +146,8 @@ def test_the_problem_that_the_readme_declares_is_right(tmp_path: Path) -> None:
     assert load_problem("wine", tmp_path).target == "grower"
     assert load_expectations(find_suite("wine", tmp_path))
     assert Gate.model_validate(tomllib.loads(gate)["gate"]).approval == "manual"
+    head = {"name": "p", "task": "regression", "target": "y", "source": {"kind": "bundled", "name": "diabetes"}}
+    assert Problem.model_validate(head | tomllib.loads(search)).ensembles[0].kind == "greedy"
 
 
 def salamander(project: Path, *words: str) -> None:
