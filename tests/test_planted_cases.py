@@ -27,6 +27,20 @@ SLICES = {
     "housing": MARGINS + '[[gate.slices]]\nname = "income"\nby = "median_income"\nbins = [1.5, 3.0, 4.5, 6.0]\n',
 }
 HOUSING = ("longitude", "latitude", "housing_median_age", "total_rooms", "total_bedrooms", "population", "households")
+SEEN = {
+    "generated": "",
+    "housing": """[derived]
+rooms_per_household = "total_rooms / households"
+bedrooms_per_room = "total_bedrooms / total_rooms"
+population_per_household = "population / households"
+along_coast = "0.7071 * longitude + 0.7071 * latitude"
+towards_inland = "0.7071 * longitude - 0.7071 * latitude"
+to_los_angeles = "sqrt((longitude + 118.24) ** 2 + (latitude - 34.05) ** 2)"
+to_san_francisco = "sqrt((longitude + 122.42) ** 2 + (latitude - 37.77) ** 2)"
+to_san_jose = "sqrt((longitude + 121.89) ** 2 + (latitude - 37.34) ** 2)"
+to_san_diego = "sqrt((longitude + 117.16) ** 2 + (latitude - 32.72) ** 2)"
+""",
+}
 BLIND = {
     "generated": '[columns]\ndrop = ["wave"]\n',
     "housing": f"[columns]\ndrop = {[*HOUSING, 'median_income']}\n[derived]\n"
@@ -52,12 +66,12 @@ def declaration(kind: str, project: Path, candidate: Candidate, gate: str, blind
     """Give the declaration of a table with one candidate."""
     if kind == "housing":
         text = (ROOT / "data" / "housing" / "problem.toml").read_text(encoding="utf-8")
-        head = text.split("[derived]" if blind else "[[candidates]]")[0]
+        head = text.split("[derived]")[0]
     else:
         path = project / "data" / "houses.csv"
         head = f'task = "regression"\ntarget = "price"\n\n[source]\nkind = "files"\npath = "{path}"\n'
     tried = f'[[candidates]]\nname = "tried"\nestimator = "{candidate[0]}"\nparameters = {{ {candidate[1]} }}\n'
-    seen = BLIND[kind] if blind else ""
+    seen = BLIND[kind] if blind else SEEN[kind]
     return f"seed = {seed}\n{head}\n{seen}\n{tried}\n[cross_validation]\nfolds = 2\n[gate]\n{gate}"
 
 

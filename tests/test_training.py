@@ -3,6 +3,8 @@
 import http.server
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,7 +88,7 @@ def test_every_table_between_the_steps_is_parquet_named_by_its_content(train: Tr
     train()
     store = registry(project).store
     kinds = {path.parent.name: path for path in (store.folder / "artifacts").glob("*/*.parquet")}
-    assert set(kinds) == {"raw", "train", "test", "features", "predictions"}
+    assert set(kinds) == {"raw", "train", "test", "features", "out_of_fold", "predictions"}
     version = registry(project).version(1)
     rows = store.table(version.test).to_pandas()
     assert len(rows) == version.scores.rows == 36
@@ -397,8 +399,15 @@ def test_digits_from_the_command_line_reach_the_accuracy_that_is_claimed(server:
     "SALAMANDER_MIRROR" not in os.environ, reason="no network and no SALAMANDER_MIRROR with housing.tgz"
 )
 def test_housing_from_the_command_line_beats_the_book(server: str, tmp_path: Path) -> None:
-    arguments = command("train", "housing", "--project", str(ROOT), "--store", str(tmp_path), "--json")
+    """One of its candidates does: all of them together take minutes."""
+    for folder in ("data/housing", "expectations"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    path = tmp_path / "data" / "housing" / "problem.toml"
+    text = path.read_text()
+    (boosting,) = re.findall(r"\[\[candidates\]\]\nname = \"boosting\".*?\n\n(?=\[\[)", text, re.DOTALL)
+    path.write_text(text.split("[[candidates]]")[0] + boosting + text[text.index("[gate]") :])
+    arguments = command("train", "housing", "--project", str(tmp_path), "--json")
     done = subprocess.run(arguments, capture_output=True, text=True, check=True)
     answer = json.loads(done.stdout)
     assert answer["outcome"] == "promoted"
-    assert answer["judged"]["test"]["value"] < 47_730
+    assert answer["judged"]["test"]["value"] < 42_000
