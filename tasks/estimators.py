@@ -42,6 +42,9 @@ DENSE_ONLY = (*MISSING_ALLOWED, "GaussianNB", "LinearDiscriminantAnalysis")
 MOST_DENSE_WORDS = 5_000
 """An estimator that takes dense numbers only may have so many columns made of words; 10,000 rows are then 400 MB."""
 
+QUANTILES = 100
+"""By which numbers are scaled to a normal distribution; scikit-learn warns where rows are fewer."""
+
 NOT_DECLARED = ("dtype", "input", "preprocessor", "tokenizer", "vocabulary")
 """What `TfidfVectorizer` could be told but a problem file cannot: code, and reading files that the data names."""
 
@@ -220,7 +223,14 @@ def _scaled(candidate: Candidate, seed: int) -> list[tuple[str, Any]]:
         case "robust":
             return [("scale", RobustScaler())]
         case "quantile":
-            return [("scale", QuantileTransformer(output_distribution="normal").set_params(random_state=seed))]
+            return [
+                (
+                    "scale",
+                    QuantileTransformer(n_quantiles=QUANTILES, output_distribution="normal").set_params(
+                        random_state=seed
+                    ),
+                )
+            ]
         case "none":
             return []
 
