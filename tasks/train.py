@@ -17,6 +17,7 @@ from tasks.cutoffs import check_aim, choose_cutoff
 from tasks.errors import ProblemError
 from tasks.estimators import build
 from tasks.fits import fit
+from tasks.inputs import inputs
 from tasks.keys import library_versions
 from tasks.models import save
 from tasks.out_of_fold import held_out, read
@@ -59,6 +60,7 @@ def train(
         columns=features.columns,
         classes=tuple(np.asarray(getattr(estimator, "classes_", ())).tolist()),
         cutoff=cutoff,
+        inputs=inputs(rows, features.columns, store),
         leaderboard=leaderboard,
         trained_on=rows,
         libraries=library_versions(),

@@ -103,8 +103,18 @@ def test_a_pipeline_reads_the_columns_that_it_names_in_its_order(adopt, store, s
     assert model.columns.derived == {"ratio": "rooms / people"}
     assert (model.candidate.name, model.candidate.estimator, model.leaderboard) == ("adopted", "Ridge", ())
     assert model.trained_on == sides.train
+    assert [each.name for each in model.inputs] == ["income", "place", "people", "rooms"]
+    assert model.inputs[1].values == ("hill", "shore")
     expected = fitted.predict(NEW.assign(ratio=NEW["rooms"] / NEW["people"])[names])
     np.testing.assert_allclose(load(model, store).predict(NEW).values, expected, rtol=1e-12)
+
+
+def test_inputs_are_those_of_the_problem_where_nobody_told_what_a_model_was_trained_on(sides, store, tmp_path):
+    skops.io.dump(Ridge().fit(KNOWN[["income"]], KNOWN["price"]), tmp_path / "model.skops")
+    none = store.keep_table(store.table(sides.train).slice(0, 0), "train")
+    found = adopt_model(tmp_path / "model.skops", COLUMNS, sides, none, "regression", 7, store, trust_pickle=False)
+    (income,) = found.model.inputs
+    assert income.low == pytest.approx(KNOWN["income"].min())
 
 
 @pytest.mark.parametrize("name", ["model.skops", "model.joblib"])

@@ -1,114 +1,116 @@
-from collections import Counter
+from datetime import date, datetime
+from decimal import Decimal
 
-import numpy as np
+import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tasks.networking.engine import tensorflow
-from tasks.networking.facts import Facts, Moments
-from tasks.networking.inputs import (
-    MANY_VALUES,
-    categories,
-    codes,
-    crossed,
-    looked_up,
-    missing,
-    pieces,
-    standardised,
-    vocabulary,
+from tasks.inputs import MOST_VALUES, OFTEN, inputs, inputs_of
+from tasks.records import FeatureSet, Input
+
+
+@pytest.fixture
+def described(store):
+    """Give a function that tells what a model of one column reads, as its training rows have it."""
+
+    def one(values, role="categorical", kind=None):
+        rows = store.keep_table(pa.table({"column": pa.array(values, kind)}), "train")
+        roles = {} if role is None else {"column": role}
+        derived = {} if role else {"made": "year(column)"}
+        (found,) = inputs(rows, FeatureSet(target="y", roles=roles, derived=derived), store)
+        return found
+
+    return one
+
+
+def test_a_number_has_its_range_and_its_middle_value(described):
+    assert described([3.5, -1.0, 9.0, None], "numeric") == Input(
+        name="column", kind="number", nullable=True, low=-1.0, high=9.0, example=3.5
+    )
+    found = described([2, 3, 7, 7, 40], "numeric")
+    assert (found.kind, found.nullable, found.low, found.high, found.example) == ("integer", False, 2, 40, 7)
+    assert type(found.example) is int
+
+
+def test_what_is_not_finite_has_no_place_in_a_range(described):
+    found = described([1.0, float("inf"), float("-inf"), 2.0], "numeric")
+    assert (found.nullable, found.low, found.high) == (False, 1.0, 2.0)
+    assert described([1.0, float("nan")], "numeric").nullable
+
+
+@pytest.mark.parametrize("kind", [pa.decimal128(9, 2), pa.float32(), pa.float16(), pa.uint8(), pa.int64()], ids=str)
+def test_every_type_of_number_is_one(described, kind):
+    values = [Decimal("1.00"), Decimal("3.00")] if pa.types.is_decimal(kind) else [1, 3]
+    found = described(values, "numeric", kind)
+    assert (found.kind, found.low, found.high, found.example) == (
+        "integer" if pa.types.is_integer(kind) else "number",
+        1,
+        3,
+        3,
+    )
+
+
+def test_a_number_that_was_never_there_has_no_range(described):
+    found = described([None, None], "numeric", pa.float64())
+    assert (found.kind, found.nullable, found.low, found.example) == ("number", True, None, None)
+
+
+def test_true_and_false_are_the_kind_truth(described):
+    assert described([True, True, None, False], "numeric") == Input(
+        name="column", kind="truth", nullable=True, example=True
+    )
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())], ids=str)
+def test_a_category_takes_the_values_of_training(described, kind):
+    found = described(["shore", "hill", "hill", None], kind=kind)
+    assert found == Input(name="column", kind="category", nullable=True, values=("hill", "shore"), example="hill")
+
+
+def test_a_category_of_too_many_values_takes_any(described):
+    assert described([f"place {number}" for number in range(MOST_VALUES)]).kind == "category"
+    found = described([f"place {number}" for number in range(MOST_VALUES + 1)])
+    assert (found.kind, found.values) == ("text", ())
+
+
+@pytest.mark.parametrize("role", ["text", None])
+def test_what_few_wrote_is_no_example(described, role):
+    often, once = ["good"] * OFTEN, ["a confession"]
+    assert described(often + once, role) == Input(name="column", kind="text", nullable=False, example="good")
+    assert described(often[1:] + once, role).example is None
+
+
+def test_a_date_is_written_as_text(described):
+    assert described([date(2026, 3, 1)], None).example == "2026-03-01"
+    found = described([datetime(2026, 3, 1, 12), None], None)
+    assert (found.kind, found.nullable, found.example) == ("date", True, "2026-03-01 12:00:00")
+
+
+@pytest.mark.parametrize(
+    "values", [pa.array([[1], [2]]), pa.array([b"\xff"]), pa.array([None, None]), pa.array([{"a": 1}])], ids=str
 )
-
-VALUES = np.column_stack([np.linspace(0, 8, 41), np.linspace(-1, 1, 41) ** 3]).astype("float32")
-
-
-def facts_of(values):
-    nothing = Moments.of(np.empty((0, 0)))
-    return Facts(Moments.of(values), nothing, values[~np.isnan(values).any(axis=1)], [], np.array([]), "")
+def test_what_is_neither_is_text_of_any_kind(described, values):
+    found = described(values, kind=values.type)
+    assert (found.kind, found.values, found.example) == ("text", (), None)
 
 
-def computed(layers, values):
-    keras = tensorflow().keras
-    given = keras.Input(values.shape[1:])
-    return keras.Model(given, layers(given))(values).numpy()
+def test_inputs_stand_in_the_order_of_the_features_and_those_that_are_only_read_last(store):
+    rows = store.keep_table(pa.table({"a": [1.0], "b": ["x"], "c": [2.0], "y": [0]}), "train")
+    columns = FeatureSet(target="y", roles={"c": "numeric", "d": "numeric"}, derived={"d": "a / c"})
+    assert [each.name for each in inputs(rows, columns, store)] == ["c", "a"]
 
 
-def test_the_first_values_are_few_and_all_known_those_of_many_that_occur_once_are_not():
-    assert vocabulary(Counter({"b": 1, "a": 5})) == ["a", "b"]
-    many = Counter({f"v{place:02}": 2 for place in range(MANY_VALUES)})
-    assert vocabulary(many | Counter({"rare": 1})) == sorted(many)
-    assert len(vocabulary(Counter({f"v{place}": 1 for place in range(40)}))) == 40  # else none would be left
+def test_an_older_version_is_described_by_its_training_rows_and_one_that_had_none_by_the_test_rows(store, version_of):
+    version = version_of()
+    assert not version.model.inputs
+    x, place = inputs_of(version, store)
+    assert (x.name, x.low, x.high, place.values) == ("x", 0.0, 6.0, ("hill", "shore"))
+    none = store.keep_table(store.table(version.model.trained_on).slice(0, 0), "train")
+    unseen = version.model.model_copy(update={"trained_on": none})
+    assert inputs_of(version.model_copy(update={"model": unseen}), store)[0].low is not None
 
 
-@given(st.lists(st.tuples(st.sampled_from(["", "a", "b", "\u00fc", "?"]), st.sampled_from(["x", "y"])), min_size=1))
-def test_layers_look_values_up_as_the_training_did(rows):
-    values, known = np.array(rows, dtype="object"), [["", "a", "\u00fc"], ["x"]]
-    keras = tensorflow().keras
-    text = keras.Input((2,), dtype="string")
-    found = keras.Model(text, looked_up(text, known))(tensorflow().constant(values)).numpy()
-    np.testing.assert_array_equal(found, codes(values, known))
-    expected = [[known[0].index(a) + 1 if a in known[0] else 0, int(b == "x")] for a, b in rows]
-    np.testing.assert_array_equal(found, expected)
-
-
-def test_numbers_are_standardised_missing_ones_the_mean_and_absurd_ones_clipped():
-    values = np.array([[1.0], [3.0], [np.nan]], dtype="float32")
-    facts = facts_of(values)
-    found = computed(lambda given: standardised(given, facts), np.array([[1.0], [3.0], [np.nan], [1e9]], "float32"))
-    np.testing.assert_allclose(found[:, 0], [-1, 1, 0, 5], rtol=1e-6)
-
-
-def test_only_columns_that_lack_values_in_training_are_marked():
-    values = np.array([[1.0, np.nan], [3.0, 2.0], [5.0, 1.0]], dtype="float32")
-    facts = facts_of(values)
-    keras = tensorflow().keras
-    given = keras.Input((2,))
-    (mark,) = missing(given, facts)
-    np.testing.assert_array_equal(keras.Model(given, mark)(values).numpy()[:, 0], [1, 0, 0])
-
-
-def test_pieces_count_how_far_a_number_has_come():
-    """Four intervals between quantiles: whole ones behind it are 1, those ahead 0, the one that it is in a share."""
-    facts = facts_of(VALUES)
-    found = computed(lambda given: pieces(standardised(given, facts), facts, 4), VALUES)
-    assert found.shape == (41, 8)
-    np.testing.assert_allclose(found[15, :4], [1, 0.5, 0, 0], atol=1e-3)  # 3 of 0 to 8: half way from 2 to 4
-    np.testing.assert_allclose(found[:, :4].sum(axis=1), np.linspace(0, 4, 41), atol=1e-3)
-    assert (np.diff(found[:, 4:].sum(axis=1)) >= 0).all()
-
-
-def test_a_number_that_never_varies_has_one_piece():
-    values = np.full((9, 1), 3.0, dtype="float32")
-    facts = facts_of(values)
-    assert computed(lambda given: pieces(standardised(given, facts), facts, 4), values).shape == (9, 1)
-
-
-def test_crossed_numbers_weigh_the_four_cells_around_them():
-    facts = facts_of(VALUES)
-    new = np.array([[3.0, 0.1], [0.0, -1.0], [99.0, 99.0], [np.nan, 0.0]], dtype="float32")
-    found = computed(lambda given: crossed(standardised(given, facts), facts, (0, 1), 5), new)
-    assert found.shape == (4, 25)
-    np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-5)
-    assert ((found >= -1e-6) & (found <= 1 + 1e-6)).all()
-    assert ((found > 1e-6).sum(axis=1) <= 4).all()
-    np.testing.assert_allclose(found[0].reshape(5, 5).sum(axis=1), [0, 0.5, 0.5, 0, 0], atol=1e-3)
-    assert found[1, 0] == pytest.approx(1.0, abs=1e-3)
-    assert found[2, 24] == pytest.approx(1.0, abs=1e-3)
-
-
-def test_few_values_have_a_unit_each_and_an_unknown_one_none():
-    keras = tensorflow().keras
-    code = keras.Input((1,), dtype="int32")
-    wide, deep = categories(code, 3, 1)
-    assert wide is deep
-    found = keras.Model(code, wide)(np.array([[0], [1], [3]])).numpy()
-    np.testing.assert_array_equal(found, [[0, 0, 0], [1, 0, 0], [0, 0, 1]])
-
-
-def test_many_values_have_a_vector_each():
-    keras = tensorflow().keras
-    code = keras.Input((1,), dtype="int32")
-    wide, deep = keras.Model(code, categories(code, 100, 1))(np.array([[0], [7], [100]]))
-    assert wide.shape == (3, 1)
-    assert deep.shape == (3, 21)
-    assert len(np.unique(deep.numpy().round(6), axis=0)) == 3
+def test_a_version_that_notes_its_inputs_is_believed(store, version_of):
+    version = version_of()
+    noted = (Input(name="x", kind="number", nullable=False, low=0.0, high=1.0),)
+    model = version.model.model_copy(update={"inputs": noted})
+    assert inputs_of(version.model_copy(update={"model": model}), store) == noted

@@ -44,6 +44,7 @@ def test_the_first_of_the_leaderboard_is_fitted_on_all_training_rows(given, stor
     assert (model.candidate.name, model.leaderboard, model.seed) == ("neighbour", trials, 7)
     assert model.classes == ("frog", "newt")
     assert model.trained_on == given.train
+    assert [(each.name, each.low, each.high) for each in model.inputs] == [("x", 0.0, 39.0)]
     # The nearest neighbour of a training row is itself, so every row was learnt.
     assert load(model, store).predict(ROWS[["x"]]).values.tolist() == ROWS["kind"].tolist()
     assert set(model.files) == {"model.skops"}

@@ -14,10 +14,12 @@ import numpy as np
 from tasks.adopting.adopted_files import read_model
 from tasks.adopting.adopted_inputs import Known, of_estimator, of_network
 from tasks.candidates import Candidate, TaskKind
+from tasks.columns import source_columns
 from tasks.errors import ProblemError
+from tasks.inputs import inputs
 from tasks.keys import library_versions
 from tasks.models import Prediction, Predictor, load, save
-from tasks.records import Adopted, Artifact, FeatureSet, Model, Split
+from tasks.records import Adopted, Artifact, FeatureSet, Input, Model, Split
 from tasks.reference import agree, sample
 from tasks.sentences import listed
 from tasks.store import Store
@@ -61,6 +63,7 @@ def adopt_model(
         files=save(estimator, features, store),
         columns=features,
         classes=tuple(tried.classes.tolist()),
+        inputs=_inputs(features, sides, trained_on, store),
         leaderboard=(),
         trained_on=trained_on,
         libraries=library_versions(),
@@ -101,6 +104,12 @@ def _classes(target: str, sides: Split, store: Store) -> NDArray[Any]:
     """Give the classes that the data have, sorted."""
     parts = [store.table(side, [target])[target].to_pandas().dropna().to_numpy() for side in (sides.train, sides.test)]
     return np.unique(np.concatenate(parts))
+
+
+def _inputs(features: FeatureSet, sides: Split, trained_on: Artifact, store: Store) -> tuple[Input, ...]:
+    """Give what the model reads, as the rows that it was trained on had it, or if nobody told, the problem's."""
+    told = trained_on.rows > 0 and set(source_columns(features)) <= set(trained_on.names)
+    return inputs(trained_on if told else sides.train, features, store)
 
 
 def _some_rows(test: Artifact, seed: int, store: Store) -> pd.DataFrame:
