@@ -220,35 +220,40 @@ def kind_of(dtype: str) -> Kind:
 
 
 def derive(frame: pd.DataFrame, columns: FeatureSet) -> pd.DataFrame:
-    """Give the features of rows: the source's columns and the derived ones, in the order of the roles.
-
-    Every derived value depends on its own row alone, so it is the same in training, in evaluation and in production.
-    Division by zero gives a missing value. Numeric features are float64, categorical ones are strings (missing stays
-    missing), texts are strings (a missing one is empty).
-    """
+    """Give the features of rows, see `derived`, as a frame in the order of the roles."""
     import pandas as pd
 
-    values = _Values(frame)
+    made = pd.DataFrame(derived(frame.reset_index(drop=True), columns), index=pd.RangeIndex(len(frame)))
+    return made.set_axis(frame.index)
+
+
+def derived(rows: pd.DataFrame | Mapping[str, NDArray[Any]], columns: FeatureSet) -> dict[str, Any]:
+    """Give the features of rows: the source's columns and the derived ones, by name in the order of the roles.
+
+    Every derived value depends on its own row alone, so it is the same in training, in evaluation and in production.
+    Division by zero gives a missing value. Numeric features are arrays of float64, categorical ones series of strings
+    (missing stays missing), texts series of strings (a missing one is empty).
+    """
+    values = _Values(rows)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for name, expression in columns.derived.items():
             found = evaluate(expression, values.read_by(expression))
             if gives(expression) == "number":
                 number = np.asarray(found, dtype="float64")
                 found = np.where(np.isfinite(number), number, np.nan)
-            values.derived[name] = pd.Series(found, index=frame.index)
-    features = {name: _feature(values[name], role) for name, role in columns.roles.items()}
-    return pd.DataFrame(features, index=frame.index)
+            values.derived[name] = found
+    return {name: _feature(values[name], role) for name, role in columns.roles.items()}
 
 
 class _Values:
-    """The columns of a frame and those derived so far."""
+    """The columns of rows and those derived so far."""
 
-    def __init__(self, frame: pd.DataFrame) -> None:
-        self.frame = frame
-        self.derived: dict[str, pd.Series[Any]] = {}
+    def __init__(self, rows: pd.DataFrame | Mapping[str, NDArray[Any]]) -> None:
+        self.rows = rows
+        self.derived: dict[str, Any] = {}
 
-    def __getitem__(self, name: str) -> pd.Series[Any]:
-        return self.derived[name] if name in self.derived else self.frame[name]
+    def __getitem__(self, name: str) -> Any:
+        return self.derived[name] if name in self.derived else self.rows[name]
 
     def read_by(self, expression: str) -> dict[str, Any]:
         """Give the columns that an expression reads: numbers as float64 arrays, others as they are."""
@@ -258,7 +263,7 @@ class _Values:
         }
 
 
-def _feature(values: pd.Series[Any], role: Role) -> Any:
+def _feature(values: Any, role: Role) -> Any:
     match role:
         case "numeric":
             return _numbers(values)
@@ -268,7 +273,9 @@ def _feature(values: pd.Series[Any], role: Role) -> Any:
             return texts(values).fillna("")
 
 
-def _numbers(values: pd.Series[Any]) -> NDArray[np.float64]:
+def _numbers(values: Any) -> NDArray[np.float64]:
+    if isinstance(values, np.ndarray):
+        return values.astype("float64", copy=False)
     return values.to_numpy(dtype="float64", na_value=np.nan)
 
 

@@ -105,14 +105,17 @@ class Predictor:
 
     def predict(self, rows: pd.DataFrame) -> Prediction:
         """Give the prediction for rows that have the source's columns."""
-        found = predict(self.estimator, derive(rows, self.columns))
+        return self.decided(predict(self.estimator, derive(rows, self.columns)))
+
+    def decided(self, found: Prediction) -> Prediction:
+        """Give a prediction with the classes that the cutoff decides for."""
         if self.cutoff is None or found.probabilities is None:
             return found
         return replace(found, values=decided(found.probabilities, found.classes, self.cutoff))
 
 
-def predict(estimator: Any, features: pd.DataFrame) -> Prediction:
-    """Give a fitted estimator's prediction for rows of features."""
+def predict(estimator: Any, features: Any) -> Prediction:
+    """Give a fitted estimator's prediction for rows of features, in the form that the estimator takes them."""
     classes = np.asarray(getattr(estimator, "classes_", ()))
     if not len(classes):
         return Prediction(np.asarray(estimator.predict(features), dtype="float64"), classes)
