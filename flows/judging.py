@@ -13,6 +13,7 @@ from tasks.deploy import deploy
 from tasks.estimators import BASELINES
 from tasks.evaluate import evaluate
 from tasks.fresh_process import FreshProcess
+from tasks.intervals import of_version
 from tasks.investigate import investigate
 from tasks.judging.looks import Looks
 from tasks.keys import code_digest, digest
@@ -65,6 +66,7 @@ def judged(
         gate=problem.gate,
         look=look,
         measurements=measurements,
+        intervals=of_version(model, challenge.features, scores, store),
         newer=newer,
         snapshot=challenge.snapshot,
         snapshot_number=number,

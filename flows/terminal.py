@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -65,20 +66,21 @@ class Steps(logging.Handler):
         self.seen[identifier] = step
         self._begun.setdefault(identifier, time.monotonic())
         if self._progress and identifier not in self._lines:
-            self._lines[identifier] = self._progress.add_task(escape(step), total=1, message="", mark="")
+            self._lines[identifier] = self._progress.add_task(escape(step), total=1, message="", mark="", rows=None)
         if message.startswith("Finished in state"):
             self._finish(identifier, step, message)
         elif not message.startswith("Task run failed with"):
             self._said[identifier] = message
             if self._progress:
-                self._progress.update(self._lines[identifier], message=message)
+                rows = (getattr(record, "done", None), getattr(record, "total", None))
+                self._progress.update(self._lines[identifier], message=message, rows=rows if all(rows) else None)
 
     def _finish(self, identifier: str, step: str, message: str) -> None:
         failed = "Failed" in message or "Crashed" in message
         said = "kept from an earlier run" if "Cached" in message else self._said.get(identifier, "")
         if self._progress:
             mark = "[red]✗[/]" if failed else "[green]✓[/]"
-            self._progress.update(self._lines[identifier], message=said, mark=mark, completed=1)
+            self._progress.update(self._lines[identifier], message=said, mark=mark, rows=None, completed=1)
         else:
             seconds = time.monotonic() - self._begun[identifier]
             self.console.print(
@@ -112,10 +114,21 @@ class _Mark(SpinnerColumn):
         return Text.from_markup(task.fields["mark"]) if task.finished else super().render(task)  # pyright: ignore[reportReturnType]
 
 
+class _Bar(ProgressColumn):
+    """How far a step is that tells of how many rows; nothing for others."""
+
+    def render(self, task: Task) -> ProgressBar | Text:
+        if task.fields["rows"] is None:
+            return Text()
+        done, total = task.fields["rows"]
+        return ProgressBar(total=total, completed=done, width=24)
+
+
 def _progress(console: Console) -> Progress:
     columns: list[ProgressColumn] = [
         _Mark(table_column=Column(width=1)),
         TextColumn("[bold]{task.description}", table_column=Column(width=26, no_wrap=True)),
+        _Bar(),
         TextColumn("{task.fields[message]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
         TimeElapsedColumn(table_column=Column(width=7)),
     ]

@@ -308,10 +308,27 @@ class Cutoff(Record):
     sentence: str = ""
 
 
+class Input(Record):
+    """A column that a model reads, as its training rows had it.
+
+    ``low`` and ``high`` are the smallest and largest number there; ``values`` all values of a category, none where
+    there are too many to name. ``example`` is a middling value, for a form and for documentation.
+    """
+
+    name: str
+    kind: Literal["number", "integer", "truth", "category", "text", "date"]
+    nullable: bool
+    low: float | None = None
+    high: float | None = None
+    values: tuple[str, ...] = ()
+    example: Label | None = None
+
+
 class Model(Record):
     """A fitted model: its files, what it reads, what it was chosen by and the rows that it was trained on.
 
-    ``cutoff`` is how it decides between classes, where that is not the likeliest.
+    ``cutoff`` is how it decides between classes, where that is not the likeliest; ``inputs`` are the columns of the
+    source that it reads (none are noted by older models).
     """
 
     candidate: Candidate
@@ -320,6 +337,7 @@ class Model(Record):
     columns: FeatureSet
     classes: tuple[Label, ...] = ()
     cutoff: Cutoff | None = None
+    inputs: tuple[Input, ...] = ()
     leaderboard: tuple[Trial, ...]
     trained_on: Artifact
     libraries: dict[str, str]
@@ -345,6 +363,34 @@ class Interval(Record):
     value: float
     low: float
     high: float
+
+
+class Coverage(Record):
+    """How far from a prediction the truth is at a level, and how often that held on test rows.
+
+    ``margins`` are what lies on either side of a regression's prediction, for each bin of predictions; ``thresholds``
+    the least probability of each class with which it is in the set of labels. ``measured`` is the share of the test
+    rows whose truth was inside, ``size`` the mean width of their intervals, or the mean number of their labels.
+    """
+
+    level: float
+    margins: tuple[float, ...] = ()
+    thresholds: tuple[float, ...] = ()
+    measured: Interval
+    size: float
+
+
+class Intervals(Record):
+    """What surrounds a version's predictions, from out-of-fold predictions for ``rows`` training rows.
+
+    ``edges`` separate the bins of a regression's predictions. ``test_rows`` are those that each coverage was measured
+    on; a level that so few training rows cannot tell is not there. See `tasks.intervals`.
+    """
+
+    rows: int
+    test_rows: int
+    edges: tuple[float, ...] = ()
+    levels: Annotated[tuple[Coverage, ...], Field(min_length=1)]
 
 
 class Contestants(Record):
@@ -529,7 +575,8 @@ class Version(Record):
     """A numbered model with everything that its decision rested on: its manifest. Written once, never changed.
 
     ``newer`` tells whether it was trained on newer data than the champion that it was judged against. Versions of
-    schema 1 have no gate, look, measurements, declaration and snapshot number.
+    schema 1 have no gate, look, measurements, declaration and snapshot number; ``intervals`` has none whose model came
+    from outside, or is older than these.
     """
 
     schema_version: Literal[1, 2] = 2
@@ -541,6 +588,7 @@ class Version(Record):
     gate: Gate | None = None
     look: Look | None = None
     measurements: Measurements | None = None
+    intervals: Intervals | None = None
     newer: bool = False
     snapshot: Snapshot
     snapshot_number: int | None = None

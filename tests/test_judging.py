@@ -49,6 +49,10 @@ def test_a_verdict_rests_on_rules_measurements_baselines_and_a_look(
     assert set(first.scores.baselines) == {"dummy", "linear"}
     assert first.measurements is not None
     assert first.measurements.row_milliseconds > 0
+    assert first.intervals is not None
+    assert [each.level for each in first.intervals.levels] == [0.5, 0.8, 0.9, 0.95, 0.99]
+    assert (first.intervals.rows, first.intervals.test_rows) == (first.model.trained_on.rows, first.scores.rows)
+    assert all(each.measured.value > each.level - 0.05 for each in first.intervals.levels)
     stronger(declare)
     _, second, shown = train()
     assert second is not None
