@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
-from flows import model_commands, registry_commands
+from flows import model_commands, registry_commands, scoring_commands, serve_commands
 from flows.command_line import (
     DEFAULTS,
     Options,
@@ -317,24 +317,9 @@ def quarantine(
 
 
 @app.command
-def predict(problem: str, file: Path, *, out: Path, version: int | None = None, options: Options = DEFAULTS) -> int:
-    """Predict for every row of a file, in its order, with the version in production.
-
-    Parameters
-    ----------
-    file
-        The rows: any format that the problem's source may have.
-    out
-        The CSV or Parquet file to write: the rows' identity, the prediction, class probabilities, the version.
-    version
-        Another version than the one in production.
-    """
-    return run_command("scoring", problem, options, file=str(file.absolute()), out=str(out.absolute()), version=version)
-
-
-@app.command
 def show(problem: str, version: int, *, options: Options = DEFAULTS) -> int:
     """Show everything that a version's decision rested on."""
+    from flows.coverages import coverages_table
     from flows.terminal import leaderboard_table, show_verdict
     from flows.views import minute
 
@@ -346,6 +331,8 @@ def show(problem: str, version: int, *, options: Options = DEFAULTS) -> int:
     if found.model.leaderboard:
         console.print(leaderboard_table(found.model.leaderboard))
     show_verdict(console, found)
+    if found.intervals:
+        console.print(coverages_table(found.intervals))
     parameters = json.dumps(found.model.candidate.parameters, default=list)
     for line in (
         f"Trained on {found.model.trained_on.rows:,} rows"
@@ -375,7 +362,9 @@ def explain(problem: str, version: int, *, options: Options = DEFAULTS) -> int:
     return 0
 
 
-for command in (*model_commands.COMMANDS, *registry_commands.COMMANDS):
+MODULES = (model_commands, registry_commands, scoring_commands, serve_commands)
+
+for command in (command for module in MODULES for command in module.COMMANDS):
     app.command(command)
 
 

@@ -1,4 +1,4 @@
-"""Deployments: `prefect.yaml` says what runs by itself, one deployment a problem; it is written from the problem files.
+"""Deployments: `prefect.yaml` says what runs by itself, for each problem; it is written from the problem files.
 
 The schedule and its time zone stand in `data/<problem>/problem.toml` and nowhere else. `prefect.yaml` is their picture
 in Prefect's own format, so that `prefect deploy --all` works as every Prefect user expects.
@@ -15,7 +15,7 @@ import yaml
 
 from flows.local_server import running, start, ui_url, use_server
 from tasks.errors import ProblemError, SalamanderError
-from tasks.problem import Problem, load_problem, problem_names
+from tasks.problem import Problem, Schedule, load_problem, problem_names
 
 WORK_POOL = "salamander"
 HEADER = "# Written by `salamander up` from data/*/problem.toml: change schedules there.\n"
@@ -24,19 +24,18 @@ HEADER = "# Written by `salamander up` from data/*/problem.toml: change schedule
 def prefect_yaml(project: Path, store: str | None = None) -> str:
     """Give the text of a project's `prefect.yaml`; its runs use the project's own store unless another is named."""
     problems = [load_problem(name, project) for name in problem_names(project)]
-    content = {
-        "name": "salamander",
-        "deployments": [_deployment(problem, {"store": store} if store else {}) for problem in problems],
-    }
+    parameters = {"store": store} if store else {}
+    trained = [_deployment("training", problem, problem.schedule, parameters) for problem in problems]
+    scored = [_deployment("scoring", each, each.scoring.schedule, parameters) for each in problems if each.scoring]
+    content = {"name": "salamander", "deployments": [*trained, *scored]}
     return HEADER + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
 
 
-def _deployment(problem: Problem, parameters: dict[str, str]) -> dict[str, Any]:
-    schedule = problem.schedule
+def _deployment(flow: str, problem: Problem, schedule: Schedule | None, parameters: dict[str, str]) -> dict[str, Any]:
     return {
         "name": problem.name,
         "description": problem.description,
-        "entrypoint": "flows.training.training",
+        "entrypoint": f"flows.{flow}.{flow}",
         "parameters": {"problem": problem.name, **parameters},
         "tags": [problem.name],
         "concurrency_limit": {"limit": 1, "collision_strategy": "ENQUEUE"},
@@ -67,8 +66,9 @@ def bring_up(project: Path, store: str | None = None) -> dict[str, Any]:
     _prefect(project, "--no-prompt", "deploy", "--all")
     if not running("worker"):
         start("worker", ["worker", "start", "--pool", WORK_POOL, "--type", "process"])
-    names = problem_names(project)
-    return {"api": api, "ui": ui_url(api), "deployments": [f"training/{name}" for name in names]}
+    written = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
+    names = [f"{each['entrypoint'].rpartition('.')[2]}/{each['name']}" for each in written]
+    return {"api": api, "ui": ui_url(api), "deployments": names}
 
 
 def _prefect(project: Path, *arguments: str) -> None:

@@ -115,10 +115,7 @@ def predicted(version: Version, scored: Scored, out: str) -> End:
     rows = scored.predictions.rows
     text = f"{rows - scored.without:,} predictions of version {version.number} are in {out}."
     if scored.without:
-        text += (
-            f" {scored.without:,} of the {rows:,} rows have none, because they break a critical expectation: the "
-            f"column {REASON!r} says which."
-        )
+        text += f" {scored.without:,} of the {rows:,} rows have none: the column {REASON!r} says why."
     return End(outcome="predicted", sentence=text, version=version.number, findings=scored.findings)
 
 

@@ -141,5 +141,5 @@ def compared(problem: Problem, features: Features, store: Store) -> tuple[Trial,
 
 def run_key(problem: Problem, suite: Suite, snapshot: Snapshot, corrected: tuple[Artifact, ...]) -> str:
     """Give the key of a whole run: the same data, declaration, expectations, code and libraries have the same key."""
-    declared = problem.model_dump(mode="json", exclude={"schedule", "description", "retention"})
+    declared = problem.model_dump(mode="json", exclude={"schedule", "scoring", "serving", "description", "retention"})
     return digest([snapshot.data, corrected, declared, suite.digest, code_digest(), library_versions()])

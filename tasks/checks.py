@@ -33,10 +33,14 @@ SEVERITIES = ("critical", "warning", "info")
 
 @dataclass(frozen=True)
 class Breach:
-    """A critical expectation of single rows, and the positions of the rows that break it: shape (rows,), rising."""
+    """A critical expectation of single rows, and the positions of the rows that break it: shape (rows,), rising.
+
+    ``values`` are what stands in these rows, where that is known to no other table.
+    """
 
     finding: Finding
     positions: NDArray[np.int64]
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,11 @@ class Checked:
     def findings(self) -> list[Finding]:
         """All findings, worst first."""
         return worst_first([*(breach.finding for breach in self.breaches), *self.others])
+
+    def and_also(self, other: Checked) -> Checked:
+        """Give what this check and another one found."""
+        of_rows, of_table = (*self.of_rows, *other.of_rows), (*self.of_table, *other.of_table)
+        return Checked((*self.breaches, *other.breaches), of_rows, of_table)
 
 
 def unmet(findings: Sequence[Finding], expectations: int) -> str | None:

@@ -12,22 +12,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
 
-from tasks.checks import Breach, Checked, check, unmet
+from tasks.checks import Breach, Checked
 from tasks.columns import source_columns
 from tasks.errors import DataRefused, ProblemError
+from tasks.intervals import bounds, label_sets
 from tasks.models import Prediction, Predictor
+from tasks.progress import Progress
 from tasks.quarantine import positions_of
-from tasks.records import Artifact, Finding, Table, Version
+from tasks.records import Artifact, Finding, Intervals, Table, Version
 from tasks.reference import load_version
 from tasks.sentences import listed, meant
 from tasks.store import Store
-from tasks.suites import Suite, columns_read, expectations_for_scoring
+from tasks.suites import Suite
+from tasks.unfit import met
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PREDICTION, VERSION, REASON = "prediction", "version", "reason"
+PREDICTION, LOW, HIGH, SET, VERSION, REASON = "prediction", "low", "high", "set", "version", "reason"
+SEPARATOR = "; "
 
 
 class Scored(NamedTuple):
@@ -38,7 +43,16 @@ class Scored(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def check_columns(predictor: Predictor, names: tuple[str, ...], identity: Sequence[str]) -> None:
+class Around(NamedTuple):
+    """What is told beside each prediction: a version's intervals, and the level that is asked for."""
+
+    intervals: Intervals | None
+    level: float
+
+
+def check_columns(
+    predictor: Predictor, names: tuple[str, ...], identity: Sequence[str], around: Around | None = None
+) -> None:
     """Refuse rows that lack a column which the model reads, or whose identity has the name of a column that is made.
 
     Raises
@@ -54,7 +68,8 @@ def check_columns(predictor: Predictor, names: tuple[str, ...], identity: Sequen
             f"The rows have no column {listed(map(repr, missing))}{meant(missing[0], names)}, which the model reads; "
             f"they have: {listed(names)}."
         )
-    made = (PREDICTION, *_of_classes(_nothing(predictor)), VERSION, REASON)
+    nothing = _nothing(predictor)
+    made = (PREDICTION, *_of_classes(nothing), *(_surroundings(nothing, around) if around else ()), VERSION, REASON)
     if taken := [name for name in identity if name in made]:
         raise ProblemError(
             f"identity names the column {taken[0]!r}, but predictions have a column of that name beside it; rename "
@@ -63,11 +78,17 @@ def check_columns(predictor: Predictor, names: tuple[str, ...], identity: Sequen
 
 
 def predictions(
-    predictor: Predictor, rows: pa.RecordBatch, identity: Sequence[str], version: int, reasons: pa.Array | None = None
+    predictor: Predictor,
+    rows: pa.RecordBatch,
+    identity: Sequence[str],
+    version: int,
+    reasons: pa.Array | None = None,
+    around: Around | None = None,
 ) -> pa.RecordBatch:
     """Give the identity of rows, their predictions, the probabilities of the classes, the version and the reasons.
 
-    ``reasons``, of shape (rows,), say why rows get no prediction; where there is none, a row gets one.
+    ``reasons``, of shape (rows,), say why rows get no prediction; where there is none, a row gets one. With ``around``
+    a number has the bounds of its interval beside it, a class the set of labels that are possible.
     """
     import pyarrow as pa
 
@@ -80,6 +101,8 @@ def predictions(
     if found.probabilities is not None:
         for name, shares in zip(_of_classes(found), found.probabilities.T, strict=True):
             columns[name] = pa.array(np.ascontiguousarray(shares)).take(places)
+    if around:
+        columns |= {name: values.take(places) for name, values in _surroundings(found, around).items()}
     columns[VERSION] = pa.array(np.full(rows.num_rows, version))
     columns[REASON] = why
     return pa.record_batch(columns)
@@ -94,6 +117,18 @@ def _nothing(predictor: Predictor) -> Prediction:
     return Prediction(classes[:0], classes, shares)
 
 
+def _surroundings(found: Prediction, around: Around) -> dict[str, pa.Array]:
+    """Give the bounds of predictions, or the sets of labels as texts, which CSV can hold too."""
+    import pyarrow as pa
+
+    if not len(found.classes):
+        low, high = bounds(found, around.intervals, around.level)
+        return {LOW: pa.array(low), HIGH: pa.array(high)}
+    labels = np.array([str(label) for label in found.classes.tolist()], dtype=object)
+    sets = label_sets(found, around.intervals, around.level)
+    return {SET: pa.array([SEPARATOR.join(labels[row]) for row in sets], pa.string())}
+
+
 def _of_classes(found: Prediction) -> list[str]:
     return [f"probability_{label}" for label in found.classes] if found.probabilities is not None else []
 
@@ -105,37 +140,42 @@ def reasons_of(breaches: Sequence[Breach], start: int, rows: int) -> pa.Array:
     found: list[list[str]] = [[] for _ in range(rows)]
     for each in breaches:
         low, high = np.searchsorted(each.positions, [start, start + rows])
-        for at in each.positions[low:high] - start:
-            found[at].append(f"{each.finding.expectation}: {each.finding.reason}")
+        sentence = f"{each.finding.expectation}: {each.finding.reason}"
+        for place in range(low, high):
+            told = f"{sentence}; it is {each.values[place]}" if each.values else sentence
+            found[each.positions[place] - start].append(told)
     return pa.array(["; ".join(each) or None for each in found], pa.string())
 
 
-def met(store: Store, rows: Table, suite: Suite, target: str) -> Checked:
-    """Give what rows to predict do not meet; positions count them from 0.
-
-    Raises
-    ------
-    DataRefused
-        A critical expectation of the rows as a whole is not met, or one of single rows cannot be checked.
-    """
-    expectations = expectations_for_scoring(suite, target, rows.names)
-    if not expectations:
-        return Checked()
-    frame = store.table(rows, columns_read(expectations, rows.names)).to_pandas()
-    found = check(frame, expectations, f"{suite.name} scoring")
-    if sentence := unmet(found.others, len(expectations)):
-        raise DataRefused(f"No row was predicted: {sentence}")
-    return found
-
-
-@task(task_run_name="predict version {version.number}")
-def predict(version: Version, rows: Table, identity: tuple[str, ...], suite: Suite, store: Store) -> Scored:
+@task(task_run_name="predict version {version.number}", cache_policy=NO_CACHE)
+def predict(
+    version: Version,
+    rows: Table,
+    identity: tuple[str, ...],
+    suite: Suite,
+    store: Store,
+    unreadable: tuple[Breach, ...] = (),
+    level: float | None = None,
+    strict: bool = False,
+) -> Scored:
     """Predict for every row that meets what is expected; the columns of the identity stand beside the predictions.
 
+    Parameters
+    ----------
+    unreadable : tuple of Breach
+        Rows that get no prediction because of a value that could not be read, see `tasks.readable`.
+    level : float, optional
+        Of the interval, or set of labels, that stands beside each prediction.
+    strict : bool
+        Whether a single row that gets no prediction refuses all.
+
     Raises
     ------
     DataRefused
-        There are no rows, they lack a column, or a critical expectation of them as a whole is not met.
+        There are no rows, they lack a column, or a critical expectation of them as a whole is not met; or some row
+        would have no prediction, where ``strict``.
+    ProblemError
+        The version has no intervals of that level.
     StoreError
         The version cannot be loaded, or predicts something else than when it was judged.
     """
@@ -143,17 +183,22 @@ def predict(version: Version, rows: Table, identity: tuple[str, ...], suite: Sui
         raise DataRefused("There are no rows to predict.")
     logger = get_run_logger()
     logger.info("Predicting for %s rows.", f"{rows.rows:,}")
+    around = Around(version.intervals, level) if level is not None else None
     predictor = load_version(version, store)
     kept = [name for name in identity if name in rows.names]
-    check_columns(predictor, rows.names, kept)
-    found = met(store, rows, suite, version.model.columns.target)
+    check_columns(predictor, rows.names, kept, around)
+    found = Checked(unreadable).and_also(met(store, rows, suite, version.model, Progress(logger, "Checked", rows.rows)))
+    if strict and found.breaches:
+        raise DataRefused(f"No row was predicted, as strict asks for a prediction of every row: {_worst(found, rows)}")
+    done = Progress(logger, "Predicted", rows.rows)
 
     def batches() -> Iterator[pa.RecordBatch]:
         start = 0
         for batch in store.batches(rows):
             reasons = reasons_of(found.breaches, start, batch.num_rows)
-            yield predictions(predictor, batch, kept, version.number, reasons)
+            yield predictions(predictor, batch, kept, version.number, reasons, around)
             start += batch.num_rows
+            done(start)
 
     stream = batches()
     first = next(stream)
@@ -161,3 +206,13 @@ def predict(version: Version, rows: Table, identity: tuple[str, ...], suite: Sui
     without = len(positions_of(found.breaches))
     logger.info("%s predictions; %s rows have none.", f"{artifact.rows - without:,}", f"{without:,}")
     return Scored(artifact, without, tuple(found.findings))
+
+
+def _worst(found: Checked, rows: Table) -> str:
+    """Give how many rows break something, and what most of them break."""
+    worst = max(found.breaches, key=lambda breach: len(breach.positions)).finding
+    shown = f", e.g. {worst.examples[0]}" if worst.examples else ""
+    return (
+        f"{len(positions_of(found.breaches)):,} of {rows.rows:,} rows would have none; {worst.unexpected_rows:,} break "
+        f"{worst.expectation} (expected because: {worst.reason}){shown}."
+    )

@@ -18,6 +18,7 @@ from pydantic import (
     AfterValidator,
     Field,
     PlainValidator,
+    StringConstraints,
     ValidationError,
     model_validator,
 )
@@ -35,7 +36,7 @@ from tasks.candidates import (
 from tasks.errors import ProblemError
 from tasks.gate import Gate, Name, Retention
 from tasks.sentences import listed, meant, mistakes
-from tasks.sources import Declared, Source
+from tasks.sources import Address, Declared, Source
 
 MetricName = Literal[
     "accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "log_loss", "brier_score", "rmse", "mae", "mape", "r2"
@@ -209,6 +210,31 @@ class Schedule(Declared):
     timezone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
 
 
+class Scoring(Declared):
+    """Batch predictions that are made by themselves: of which rows, and where they are written.
+
+    ``out`` is a CSV or Parquet file, or its fsspec address; ``%Y-%m-%d`` and the like in it become the time of the run.
+    With ``interval``, the bounds of that level (or the labels that are possible) stand beside each prediction; with
+    ``strict``, a row that gets none refuses all.
+    """
+
+    source: Source
+    out: Annotated[Address, StringConstraints(pattern=r"\.(csv|parquet)$")]
+    interval: Annotated[float, Field(gt=0, lt=1)] | None = None
+    strict: bool = False
+    schedule: Schedule | None = None
+
+
+class Serving(Declared):
+    """What is noted of the requests that a deployed model answers.
+
+    ``log`` is the share of the requests that is written to the journal; ``private`` are columns that never are.
+    """
+
+    log: Annotated[float, Field(ge=0, le=1)] = 1.0
+    private: tuple[str, ...] = ()
+
+
 class Problem(Declared):
     """One problem as declared; see each part for its meaning and its default."""
 
@@ -233,7 +259,9 @@ class Problem(Declared):
     threshold: Aim | None = None
     gate: Gate = Gate()
     retention: Retention = Retention()
+    serving: Serving = Serving()
     schedule: Schedule | None = None
+    scoring: Scoring | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
 
     @property

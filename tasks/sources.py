@@ -163,7 +163,20 @@ Source = Annotated[
 ]
 
 
-def in_place_of(source: Source, file: str) -> FilesSource:
-    """Give the source that reads a file the way a declared source is read."""
+def in_place_of(source: Source, place: str) -> FilesSource | UrlSource:
+    """Give the source that reads files at a place (path, glob, folder or address) the way a declared source is read."""
     reading = source.model_dump(include=set(_Files.model_fields) - {"member"}) if isinstance(source, _Files) else {}
-    return FilesSource.model_validate({"kind": "files", "path": file, **reading, "format": None, "smallest_share": 0})
+    reading = {**reading, "format": None, "smallest_share": 0}
+    if place.startswith(("http://", "https://")):
+        return UrlSource.model_validate({"kind": "url", "url": place, **reading})
+    return FilesSource.model_validate({"kind": "files", "path": place, **reading})
+
+
+def without_types(source: Source) -> Source:
+    """Give a source as it comes, whatever types it declares: a column is read as what takes all of its values."""
+    return source.model_copy(update={"types": {}}) if isinstance(source, _Files) else source
+
+
+def dialect_of(source: Source) -> Dialect:
+    """Give how a source's texts are written."""
+    return source.dialect if isinstance(source, _Files) else Dialect()

@@ -22,6 +22,16 @@ from tasks.sources import Declared
 
 Stage = Literal["training", "raw", "scoring"]
 LISTS: dict[Stage, str] = {"training": "EXPECTATIONS", "raw": "RAW", "scoring": "SCORING"}
+OF_SEVERAL_ROWS = {
+    "ExpectColumnValueZScoresToBeLessThan",
+    "ExpectColumnValuesToBeDecreasing",
+    "ExpectColumnValuesToBeInTypeList",
+    "ExpectColumnValuesToBeIncreasing",
+    "ExpectColumnValuesToBeOfType",
+    "ExpectColumnValuesToBeUnique",
+    "ExpectCompoundColumnsToBeUnique",
+}
+"""Expectations that compare a row with others, or look at the type of the column."""
 COLUMN_KEYS = ("column", "column_A", "column_B", "column_list", "column_set")
 
 
@@ -103,6 +113,17 @@ def is_row_level(expectation: Any) -> bool:
 
     maps = (kinds.ColumnMapExpectation, kinds.ColumnPairMapExpectation, kinds.MulticolumnMapExpectation)
     return isinstance(expectation, maps)
+
+
+def is_one_row_at_a_time(expectation: Any) -> bool:
+    """Say whether what an expectation asks of a row can be told from that row alone, whatever the others are."""
+    from great_expectations.expectations import expectation as kinds
+
+    known = type(expectation).__module__.startswith("great_expectations.")
+    if not (known and is_row_level(expectation)) or type(expectation).__name__ in OF_SEVERAL_ROWS:
+        return False
+    plain = isinstance(expectation, kinds.ColumnMapExpectation) and expectation.row_condition is None
+    return plain or expectation.mostly == 1  # else nobody knows of how many rows it is asked
 
 
 def asked_of_rows(expectations: Iterable[Any]) -> list[Any]:

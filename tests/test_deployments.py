@@ -30,6 +30,19 @@ def test_a_deployment_has_the_problems_schedule_one_run_at_a_time_and_a_process_
     assert deployment["tags"] == ["wine"]
 
 
+def test_scoring_that_is_declared_is_deployed_on_its_own_schedule(project: Path) -> None:
+    path = project / "data" / "wine" / "problem.toml"
+    scoring = (
+        '[scoring]\nout = "out.csv"\nsource = { kind = "files", path = "in.csv" }\nschedule = { cron = "0 6 * * *" }'
+    )
+    path.write_text(f"{path.read_text()}\n{scoring}\n")
+    trained, scored = yaml.safe_load(prefect_yaml(project))["deployments"]
+    assert (trained["name"], trained["entrypoint"], trained["schedules"]) == ("wine", "flows.training.training", [])
+    assert (scored["name"], scored["entrypoint"]) == ("wine", "flows.scoring.scoring")
+    assert scored["schedules"] == [{"cron": "0 6 * * *", "timezone": "UTC"}]
+    assert scored["parameters"] == {"problem": "wine"}
+
+
 def test_a_prefect_yaml_that_is_not_ours_is_not_overwritten(project: Path) -> None:
     own = project / "prefect.yaml"
     own.write_text("name: mine\n")

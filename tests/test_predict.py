@@ -10,8 +10,9 @@ from sklearn.pipeline import Pipeline
 from tasks.checks import Breach
 from tasks.errors import DataRefused, ProblemError
 from tasks.models import Predictor
-from tasks.predict import check_columns, met, predictions, reasons_of
-from tasks.records import FeatureSet, Finding, Table
+from tasks.predict import Around, check_columns, predictions, reasons_of
+from tasks.records import Coverage, FeatureSet, Finding, Interval, Intervals
+from tasks.reference import load_version
 
 COLUMNS = FeatureSet(
     target="price", roles={"rooms": "numeric", "share": "numeric"}, derived={"share": "rooms / people"}
@@ -76,9 +77,6 @@ def test_the_identity_cannot_have_the_name_of_a_column_that_is_made(name):
 
 # Rows that break an expectation.
 
-AGE = 'gxe.ExpectColumnValuesToBeBetween(column="rooms", max_value=3, severity="critical", notes="Small.")'
-PRICE = 'gxe.ExpectColumnValuesToNotBeNull(column="price", severity="critical", notes="Sold.")'
-
 
 @pytest.mark.parametrize(
     ("estimator", "target"),
@@ -107,11 +105,68 @@ def test_the_reasons_of_rows_are_told_batch_by_batch():
     assert reasons_of((), 3, 1).type == pa.string()
 
 
-def test_rows_to_predict_are_checked_without_the_target(store, write_suite):
-    rows = Table(parts=(store.keep_table(pa.Table.from_batches([BATCH]), "raw"),))
-    (breach,) = met(store, rows, write_suite(AGE, PRICE), "price").breaches
-    assert breach.positions.tolist() == [3]
-    assert met(store, rows, write_suite(PRICE), "price").findings == []
-    source = f"import great_expectations.expectations as gxe\nEXPECTATIONS = []\nSCORING = [{PRICE}]\n"
-    with pytest.raises(DataRefused, match=r"No row was predicted: 1 of 1 expectations.*could not be checked"):
-        met(store, rows, write_suite(source=source), "price")
+def test_a_value_that_could_not_be_read_stands_in_the_reason():
+    finding = Finding(expectation="rooms: a number", severity="critical", reason="so", observed="x")
+    breach = Breach(finding, np.array([1, 4]), ("'abc'", "'?'"))
+    assert reasons_of([breach], 4, 1).to_pylist() == ["rooms: a number: so; it is '?'"]
+
+
+# What stands beside a prediction.
+
+HELD = Interval(value=0.9, low=0.8, high=1.0)
+
+
+def around(**what):
+    return Around(Intervals(rows=9, test_rows=9, levels=(Coverage(level=0.9, measured=HELD, size=1.0, **what),)), 0.9)
+
+
+def test_a_number_has_the_bounds_of_its_interval_beside_it():
+    predictor = fitted(LinearRegression(), [10.0, 20.0, 30.0, 40.0])
+    reasons = pa.array([None, "so", None, None], pa.string())
+    found = predictions(predictor, BATCH, ["house"], 7, reasons, around(margins=(5.0,)))
+    assert found.schema.names == ["house", "prediction", "low", "high", "version", "reason"]
+    np.testing.assert_allclose(found["low"].drop_null().to_numpy(), [5, 25, 35])
+    np.testing.assert_allclose(found["high"].drop_null().to_numpy(), [15, 35, 45])
+    assert found["low"].to_pylist()[1] is found["high"].to_pylist()[1] is None
+
+
+def test_a_class_has_the_labels_that_are_possible_beside_it():
+    predictor = fitted(LogisticRegression(), ["hut", "hut", "villa", "villa"])
+    found = predictions(predictor, BATCH, [], 1, None, around(thresholds=(0.0, 0.9)))
+    assert found["set"].to_pylist() == ["hut", "hut", "hut; villa", "hut; villa"]
+    none = predictions(predictor, BATCH, [], 1, pa.array(["so"] * 4), around(thresholds=(0.0, 0.9)))
+    assert none.schema == found.schema
+
+
+def test_a_level_that_was_not_measured_is_a_sentence_before_any_row_is_read():
+    predictor = fitted(LinearRegression(), [10.0, 20.0, 30.0, 40.0])
+    with pytest.raises(ProblemError, match=r"no interval of level 0\.8; allowed are: 0\.9"):
+        check_columns(predictor, ("rooms", "people"), [], around(margins=(5.0,))._replace(level=0.8))
+    with pytest.raises(ProblemError, match="identity names the column 'low'"):
+        check_columns(predictor, ("rooms", "people", "low"), ["low"], around(margins=(5.0,)))
+
+
+# Scoring equals evaluation.
+
+
+@pytest.mark.parametrize(
+    ("estimator", "parameters", "tolerance"),
+    [
+        ("RandomForestRegressor", {}, 0),
+        ("HistGradientBoostingRegressor", {}, 0),
+        ("LogisticRegression", {}, 0),
+        ("WideAndDeepRegressor", {"epochs": 2}, 1e-5),
+    ],
+)
+def test_rows_in_batches_get_the_predictions_that_they_were_judged_by(
+    version_of, store, estimator, parameters, tolerance
+):
+    version = version_of(estimator, test_rows=50, **parameters)
+    predictor = load_version(version, store)
+    rows = store.table(version.test).to_batches(max_chunksize=16)
+    found = pa.Table.from_batches([predictions(predictor, batch, [], 1) for batch in rows])["prediction"].to_pandas()
+    judged = store.table(version.scores.predictions)["challenger"].to_pandas()
+    if tolerance:
+        np.testing.assert_allclose(found, judged, rtol=tolerance)
+    else:
+        assert found.tolist() == judged.tolist()

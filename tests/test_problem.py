@@ -75,6 +75,8 @@ def test_the_problems_of_this_project_load():
 
 
 MISTAKES = {
+    "share to be noted above one": (MINIMAL + "[serving]\nlog = 1.5\n", ["serving.log", "1.5", "1"]),
+    "private columns as one text": (MINIMAL + '[serving]\nprivate = "name"\n', ["serving.private", "'name'"]),
     "misspelt key": (
         "sed = 1\n" + MINIMAL,
         ["the key 'sed' is not known (did you mean 'seed'?); allowed: schema_version, description, task, "],

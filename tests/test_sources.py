@@ -3,7 +3,17 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tasks.sources import BundledSource, FilesSource, Source, SqlSource, UrlSource, in_place_of
+from tasks.sources import (
+    BundledSource,
+    Dialect,
+    FilesSource,
+    Source,
+    SqlSource,
+    UrlSource,
+    dialect_of,
+    in_place_of,
+    without_types,
+)
 
 ADAPTER = TypeAdapter(Source)
 
@@ -65,3 +75,18 @@ def test_a_file_is_read_in_place_of_a_source_in_its_dialect():
 def test_a_file_is_read_in_place_of_a_source_that_reads_no_files():
     for source in (BundledSource(kind="bundled", name="wine"), SqlSource(kind="sql", url="sqlite:///a", query="q")):
         assert in_place_of(source, "b.csv") == FilesSource(kind="files", path="b.csv", smallest_share=0)
+
+
+def test_an_address_is_read_in_place_of_a_source():
+    source = declared(kind="files", path="a.csv", dialect={"separator": ";"}, types={"zip": "text"})
+    found = in_place_of(source, "https://example.org/b.csv")
+    assert isinstance(found, UrlSource)
+    assert (found.addresses, found.dialect.separator) == (("https://example.org/b.csv",), ";")
+    assert without_types(found) == found.model_copy(update={"types": {}})
+    assert dialect_of(found).separator == ";"
+
+
+def test_a_source_that_reads_no_files_has_neither_types_nor_a_dialect_of_its_own():
+    source = BundledSource(kind="bundled", name="wine")
+    assert without_types(source) == source
+    assert dialect_of(source) == Dialect()

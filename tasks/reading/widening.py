@@ -220,14 +220,8 @@ def converted(texts: pa.Array, kind: pa.DataType, dialect: Dialect, date_format:
     """
     import pyarrow as pa
 
-    if pa.types.is_null(kind):
-        if texts.null_count < len(texts):
-            raise Unconvertible(texts.drop_null()[0].as_py())
-        return pa.nulls(len(texts))
     try:
-        if date_format:
-            return _dated(texts, date_format).cast(kind)
-        return (_numbers(texts, dialect) if _is_number(kind) else texts).cast(kind)
+        return cast_texts(texts, kind, dialect, date_format)
     except pa.ArrowInvalid as error:
         single = texts.drop_null().unique()
         if len(single) == 1:
@@ -235,6 +229,25 @@ def converted(texts: pa.Array, kind: pa.DataType, dialect: Dialect, date_format:
         for value in single:
             converted(pa.array([value.as_py()]), kind, dialect, date_format)
         raise
+
+
+def cast_texts(texts: pa.Array, kind: pa.DataType, dialect: Dialect, date_format: str | None = None) -> pa.Array:
+    """Give texts as values of a type, without looking for the one that is no such value.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid, Unconvertible
+        A text is no such value.
+    """
+    import pyarrow as pa
+
+    if pa.types.is_null(kind):
+        if texts.null_count < len(texts):
+            raise Unconvertible(texts.drop_null()[0].as_py())
+        return pa.nulls(len(texts))
+    if date_format:
+        return _dated(texts, date_format).cast(kind)
+    return (_numbers(texts, dialect) if _is_number(kind) else texts).cast(kind)
 
 
 def _dated(texts: pa.Array, form: str) -> pa.Array:
