@@ -8,13 +8,15 @@ from contextlib import contextmanager, redirect_stderr
 from functools import cache
 from typing import Any
 
+ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "-1"}
+"""What TensorFlow must find when it is imported, unless the user said otherwise: else it rounds in other ways."""
+
 
 @cache
 def tensorflow() -> Any:
     """Give TensorFlow, quiet and on one thread."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     with _without_native_messages():
         import tensorflow as tf
 
