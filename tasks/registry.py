@@ -85,6 +85,10 @@ class Registry:
         """Give the newest decision, which says what is in force, or None before the first."""
         return self._decisions.newest()
 
+    def newest(self) -> int:
+        """Give the number of the newest decision without reading it: as long as it is the same, nothing was moved."""
+        return self._decisions.number()
+
     def history(self) -> list[Decision]:
         """Give all decisions, oldest first."""
         return self._decisions.all()

@@ -34,6 +34,10 @@ class Decisions:
         """Give the decision in force, or None before the first."""
         return next(self.newest_first(), None)
 
+    def number(self) -> int:
+        """Give the number of the newest decision, which need not be read for that; 0 before the first."""
+        return max([*self.store.numbers(OLD), *self.store.numbers(DECISIONS)], default=0)
+
     def all(self) -> list[Decision]:
         """Give all decisions, oldest first."""
         return [*self.newest_first()][::-1]

@@ -1,0 +1,123 @@
+"""What deployed models were asked and what they predicted: files below ``served/``, one after another.
+
+A process that serves writes *journals*, Arrow streams of which each batch is whole as soon as it is written, so that a
+process that is killed loses only what it had not written yet. A journal that is large or old is *settled*: it becomes a
+Parquet part of the same name. Its writer holds a lock on it (`flock`, which ends with the process): so whoever starts
+next finds what nobody writes any more, and settles it. Readers see parts and journals alike.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from tasks.inputs import compute
+from tasks.store import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FOLDER = "served"
+JOURNAL, PART, UNLOCKED = ".arrows", ".parquet", ".new"
+ROW_GROUP = 2**17
+
+
+def served_rows(store: Store, version: int | None = None, since: datetime | None = None) -> Iterator[pa.RecordBatch]:
+    """Give what was asked and predicted, file by file, oldest first: all, or of a version, or from a moment on.
+
+    The columns are ``at``, ``request``, ``row`` (its place in the request), ``version``, ``asked`` (a struct of the
+    columns of the request), ``prediction`` and ``probabilities``. Versions may differ in the types of the last three.
+    """
+    import pyarrow as pa
+
+    for stem in _stems(store, version):
+        for batch in _read(store.folder / FOLDER / stem):
+            found = batch if since is None else batch.filter(compute().greater_equal(batch["at"], pa.scalar(since)))
+            if found.num_rows:
+                yield found
+
+
+def new_journal(store: Store, version: int) -> tuple[Path, IO[bytes]]:
+    """Give the path of a new journal of a version, and its file, locked: it is unlocked when it is closed."""
+    stem = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-v{version}-{uuid.uuid4().hex[:12]}"
+    path = store.folder / FOLDER / f"{stem}{JOURNAL}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.with_suffix(UNLOCKED).open("wb", buffering=0)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    path.with_suffix(UNLOCKED).rename(path)  # seen by others only now that it is locked
+    return path, file
+
+
+def recover(store: Store) -> int:
+    """Settle the journals that nobody writes any more, as those of a process that was killed; give how many."""
+    found = 0
+    for path in sorted((store.folder / FOLDER).glob(f"*{JOURNAL}")):
+        with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(file.fileno()).st_nlink:  # else another process has settled it just now
+                settle(store, path)
+                found += 1
+    return found
+
+
+def settle(store: Store, journal: Path) -> None:
+    """Turn a journal into a part of the same name; a kill at any moment leaves the one, or both, which is as good."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    part = journal.with_suffix(PART)
+    waiting: list[pa.RecordBatch] = []
+    with store.scratch() as folder:
+        draft, writer = folder / part.name, None
+        for batch in _stream(journal):
+            writer = writer or pq.ParquetWriter(draft, batch.schema, compression="zstd")
+            waiting.append(batch)
+            if sum(each.num_rows for each in waiting) >= ROW_GROUP:
+                writer.write_table(pa.Table.from_batches(waiting).combine_chunks())
+                waiting = []
+        if writer:
+            if waiting:
+                writer.write_table(pa.Table.from_batches(waiting).combine_chunks())
+            writer.close()
+            draft.replace(part)
+    journal.unlink()
+
+
+def _stems(store: Store, version: int | None) -> list[str]:
+    names = {path.stem for path in (store.folder / FOLDER).glob("*") if path.suffix in {JOURNAL, PART}}
+    return sorted(name for name in names if version is None or f"-v{version}-" in name)
+
+
+def _read(stem: Path) -> Iterator[pa.RecordBatch]:
+    """Read a part, or the journal where it is none yet; it may become one at this moment."""
+    import pyarrow.parquet as pq
+
+    part, journal = stem.with_name(f"{stem.name}{PART}"), stem.with_name(f"{stem.name}{JOURNAL}")
+    if not part.exists():
+        with suppress(FileNotFoundError):
+            yield from _stream(journal)
+            return
+    yield from pq.ParquetFile(part).iter_batches()
+
+
+def _stream(journal: Path) -> Iterator[pa.RecordBatch]:
+    """Read the batches of a journal up to the last that is whole."""
+    import pyarrow as pa
+
+    with journal.open("rb") as file:
+        try:
+            stream = pa.ipc.open_stream(file)
+        except pa.ArrowInvalid:  # its writer was ended before the first batch
+            return
+        while True:
+            try:
+                batch = stream.read_next_batch()
+            except (StopIteration, pa.ArrowInvalid, OSError):  # the end, or a batch that was cut off
+                return
+            yield batch
