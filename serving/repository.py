@@ -1,0 +1,198 @@
+"""Which versions one process serves: the champion of each problem and the one before it, as the registry says now.
+
+The pointer is polled, since that works on any store. A new version is loaded beside the old one; only when it has
+repeated its stored predictions does it take over, in one assignment. Requests in flight end on the version that they
+began with. A version that cannot be loaded is not taken: the one before goes on, and the trouble is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from serving.metrics import Metrics
+from serving.served import Served
+from serving.settings import Settings
+from tasks.errors import ProblemError, SalamanderError
+from tasks.problem import problem_names
+from tasks.registry import Registry
+from tasks.store import Store
+
+if TYPE_CHECKING:
+    from serving.journal import Journal
+
+Label = Literal["champion", "previous"]
+LOG = logging.getLogger("salamander.repository")
+AGAIN_SECONDS = 30.0
+"""After so long a champion that could not be loaded is tried again, though nothing was moved."""
+
+
+class NotServed(ProblemError):  # noqa: N818 - says what is the matter
+    """There is no such model here: says what there is."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What is served of a problem at a moment: replaced whole, never changed."""
+
+    champion: Served | None = None
+    previous: Served | None = None
+    trouble: str | None = None
+
+    def all(self) -> dict[Label, Served]:
+        """Give the versions that answer, by label."""
+        both: dict[Label, Served | None] = {"champion": self.champion, "previous": self.previous}
+        return {label: served for label, served in both.items() if served}
+
+
+class Repository:
+    """The models of one process.
+
+    Parameters
+    ----------
+    journal : Journal, optional
+        Where predictions are noted, as each problem declares.
+    """
+
+    def __init__(self, settings: Settings, journal: Journal | None = None, metrics: Metrics | None = None) -> None:
+        self.settings, self.journal = settings, journal
+        self.metrics = metrics or Metrics()
+        self.offers: dict[str, Offer] = {}
+        self._looked_at: dict[str, int] = {}
+        self._again_at: dict[str, float] = {}
+
+    def find(self, problem: str, version: int | None = None, label: str | None = None) -> Served:
+        """Give what answers for a problem: the champion, or the version of a number or label.
+
+        Raises
+        ------
+        NotServed
+            Nothing of that name, number or label is served here.
+        """
+        offer = self.offers.get(problem)
+        if offer is None:
+            known = ", ".join(self.offers) or "none"
+            raise NotServed(f"There is no model {problem[:80]!r} here; served are: {known}.")
+        if version is None and label in {None, "champion"} and offer.champion:
+            return offer.champion
+        found = {**offer.all(), **{str(served.number): served for served in offer.all().values()}}
+        asked = str(version) if version is not None else label or "champion"
+        if asked not in found:
+            known = ", ".join(f"{served.number} ({name})" for name, served in offer.all().items())
+            shown = asked if version is not None or asked.isalnum() else repr(asked[:80])
+            raise NotServed(f"{problem} has no version {shown} here; served are: {known or 'none'}.")
+        return found[asked]
+
+    def ready(self) -> bool:
+        """Tell whether there is something that answers for every problem that has something in production."""
+        return all(offer.champion for offer in self.offers.values())
+
+    @asynccontextmanager
+    async def following(self) -> AsyncGenerator[None]:
+        """Load what is in production, and follow it until the end; who waits is answered before that."""
+        await asyncio.to_thread(self.load)
+        work = asyncio.create_task(self._follow())
+        try:
+            yield
+        finally:
+            work.cancel()
+            with suppress(asyncio.CancelledError):
+                await work
+            for served in [served for offer in self.offers.values() for served in offer.all().values()]:
+                await served.close()
+
+    async def _follow(self) -> None:
+        closing: set[asyncio.Task[None]] = set()
+        while True:
+            await asyncio.sleep(self.settings.poll_seconds)
+            for old in await asyncio.to_thread(self.load):
+                task = asyncio.create_task(old.close())
+                closing.add(task)
+                task.add_done_callback(closing.discard)
+
+    def load(self) -> list[Served]:
+        """Bring what is served in line with what is in production, and give what is not served any more; blocks."""
+        let_go: list[Served] = []
+        for name in self.settings.problems or problem_names(self.settings.project):
+            registry = Registry(Store.at(self.settings.store, name))
+            before = self.offers.get(name, Offer()).all().values()
+            try:
+                if self._moved(name, registry):
+                    self._take(name, registry)
+            except Exception as error:  # whatever is wrong with one problem, the others are served
+                self._complain(name, registry.store, error)
+                self._again_at[name] = time.monotonic() + AGAIN_SECONDS
+            now = {id(served) for served in self.offers.get(name, Offer()).all().values()}
+            let_go += [served for served in before if id(served) not in now]
+        return let_go
+
+    def _moved(self, name: str, registry: Registry) -> bool:
+        """Tell whether something was decided since this was asked last, or it is time to try again."""
+        newest = registry.newest()
+        if newest == self._looked_at.get(name, 0) and time.monotonic() < self._again_at.get(name, float("inf")):
+            return False
+        self._looked_at[name] = newest
+        self._again_at.pop(name, None)
+        return True
+
+    def _take(self, name: str, registry: Registry) -> None:
+        """Load what the newest decision says; the champion answers before the one before it is loaded."""
+        decision = registry.decision()
+        if decision is None or decision.champion is None:
+            return
+        before = self.offers.get(name, Offer())
+        held = {served.number: served for served in before.all().values()}
+        try:
+            champion = held.get(decision.champion) or self._loaded(decision.champion, registry)
+        except SalamanderError:
+            if before.champion is None and decision.previous:  # a process that started just now: as the others do
+                self._offer(name, Offer(self._loaded(decision.previous, registry)), before)
+            raise
+        previous = held.get(decision.previous or 0)
+        self._offer(name, Offer(champion, previous), before)
+        if previous is None and decision.previous:
+            try:
+                previous = self._loaded(decision.previous, registry)
+            except SalamanderError as error:  # it may never be asked for, so it is not tried again and again
+                self._complain(name, registry.store, error)
+            else:
+                self._offer(name, Offer(champion, previous), self.offers[name])
+
+    def _loaded(self, number: int, registry: Registry) -> Served:
+        store, begun = registry.store, time.perf_counter()
+        served = Served(registry.version(number), store, self.metrics.batches.labels(store.problem).observe)
+        if self.journal:
+            try:
+                served.noted = self.journal.page(served, store, self.settings.project)
+            except SalamanderError as error:  # nobody knows what is private; that is no reason not to answer
+                LOG.warning(f"Nothing is noted: {error}", extra={"fields": {"problem": served.problem}})
+        seconds = round(time.perf_counter() - begun, 3)
+        fields = {"problem": store.problem, "version": number, "seconds": seconds}
+        LOG.info("A version is loaded, checked and warm.", extra={"fields": fields})
+        return served
+
+    def _offer(self, name: str, offer: Offer, before: Offer) -> None:
+        self.offers[name] = offer
+        for label in ("champion", "previous"):
+            served = offer.all().get(label)
+            self.metrics.version.labels(name, label).set(served.number if served else 0)
+        if offer.champion and before.champion is not offer.champion:
+            if before.champion:
+                self.metrics.swaps.labels(name).inc()
+            left = before.champion.number if before.champion else None
+            fields = {"problem": name, "version": offer.champion.number, "before": left}
+            LOG.info("A version answers from now on.", extra={"fields": fields})
+
+    def _complain(self, name: str, store: Store, error: Exception) -> None:
+        """Say what is wrong: in the log whole, to whoever asks without the places of this machine."""
+        sentence = str(error) if isinstance(error, SalamanderError) else f"{type(error).__name__}: {error}"
+        before = self.offers.get(name, Offer())
+        self.offers[name] = replace(before, trouble=sentence.replace(str(store.root), "the store"))
+        self.metrics.troubles.labels(name).inc()
+        fields = {"problem": name, "goes_on": before.champion and before.champion.number}
+        LOG.error(sentence, extra={"fields": fields})
