@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from hypothesis import HealthCheck, settings
 from rich.console import Console
 
 from tasks.fresh_process import FreshProcess
+from tasks.networking.engine import ENVIRONMENT
 from tasks.reading.downloads import MIRROR
 from tasks.records import Artifact, File, Interval, Model, RunRecord, Scores, Snapshot, Verdict, Version
 from tasks.sources import UrlSource
@@ -80,6 +82,7 @@ def pytest_configure() -> None:
     os.environ["PREFECT_SERVER_API_PORT"] = str(free_port())
     os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
     os.environ["DO_NOT_TRACK"] = "1"
+    os.environ.update(ENVIRONMENT)  # some tests import TensorFlow themselves
     atexit.register(_stop_server)  # after Prefect's own exit handlers, which still send logs and events to it
 
 
@@ -161,10 +164,7 @@ def version_of(store: Store) -> Callable[..., Version]:
     import pandas as pd
 
     from tasks.candidates import ESTIMATORS, Candidate, TaskKind
-    from tasks.columns import ROW, derive
-    from tasks.estimators import build
-    from tasks.keys import library_versions
-    from tasks.models import Predictor, save
+    from tasks.columns import ROW
     from tasks.records import Cutoff, FeatureSet
 
     def rows(start: int, count: int, task: TaskKind) -> pd.DataFrame:
@@ -173,14 +173,13 @@ def version_of(store: Store) -> Callable[..., Version]:
         y = x + 0.1 * np.sin(number) if task == "regression" else np.where(x + number % 2 > 3, "villa", "hut")
         return pd.DataFrame({"number": number, "x": x, "place": place, "y": y, ROW: number.astype("uint64")})
 
-    def keep(frame: pd.DataFrame, kind: str) -> Artifact:
-        return store.keep_table(pa.Table.from_pandas(frame, preserve_index=False), kind)
-
     def made(
         estimator: str | Candidate = "RandomForestRegressor",
         *,
         test_rows: int = 30,
         test: pd.DataFrame | None = None,
+        known: pd.DataFrame | None = None,
+        columns: FeatureSet | None = None,
         cutoff: Cutoff | None = None,
         **parameters,
     ) -> Version:
@@ -189,45 +188,122 @@ def version_of(store: Store) -> Callable[..., Version]:
             candidate = Candidate(name="tried", estimator=candidate, parameters=parameters)
         kinds = (*ESTIMATORS["classification"], "EnsembleClassifier")
         task: TaskKind = "classification" if candidate.estimator in kinds else "regression"
-        columns = FeatureSet(target="y", roles={"x": "numeric", "place": "categorical"}, derived={})
-        known, judged = rows(0, 60, task), rows(100, test_rows, task) if test is None else test
-        fitted = build(candidate, task, columns, 7).fit(derive(known, columns), known["y"].to_numpy())
-        model = Model(
-            candidate=candidate,
-            task=task,
-            files=save(fitted, columns, store, cutoff),
-            columns=columns,
-            classes=tuple(np.asarray(getattr(fitted, "classes_", ())).tolist()),
-            cutoff=cutoff,
-            leaderboard=(),
-            trained_on=keep(known, "train"),
-            libraries=library_versions(),
-            seed=7,
-        )
-        prediction = Predictor(fitted, columns, cutoff).predict(judged)
-        table = pd.DataFrame({ROW: judged[ROW], "target": judged["y"], "challenger": prediction.values})
-        kept = keep(judged, "test")
-        return Version(
-            number=0,
-            key="k",
-            model=model,
-            scores=Scores(
-                metric="rmse" if task == "regression" else "accuracy",
-                confidence=0.95,
-                rows=len(judged),
-                excluded_rows=0,
-                challenger=Interval(value=1, low=0, high=2),
-                predictions=keep(table, "predictions"),
-            ),
-            verdict=Verdict(promote=True, rules=(), reason="The first version."),
-            snapshot=Snapshot(data=kept, origin="here"),
-            test=kept,
-            problem_digest="p",
-            code_digest="c",
-            created=datetime(2026, 1, 1, tzinfo=UTC),
-        )
+        columns = columns or FeatureSet(target="y", roles={"x": "numeric", "place": "categorical"}, derived={})
+        known = rows(0, 60, task) if known is None else known
+        judged = rows(100, test_rows, task) if test is None else test
+        return version_from(store, candidate, columns, known, judged, task, cutoff)
 
     return made
+
+
+def version_from(store: Store, candidate, columns, known, judged, task, cutoff=None) -> Version:
+    """Fit a candidate on rows that are known and give it as a version, not yet registered, that others judged."""
+    import numpy as np
+    import pandas as pd
+
+    from tasks.columns import ROW, derive
+    from tasks.estimators import build
+    from tasks.keys import library_versions
+    from tasks.models import Predictor, save
+
+    def keep(frame: pd.DataFrame, kind: str) -> Artifact:
+        return store.keep_table(pa.Table.from_pandas(frame, preserve_index=False), kind)
+
+    fitted = build(candidate, task, columns, 7).fit(derive(known, columns), known[columns.target].to_numpy())
+    model = Model(
+        candidate=candidate,
+        task=task,
+        files=save(fitted, columns, store, cutoff),
+        columns=columns,
+        classes=tuple(np.asarray(getattr(fitted, "classes_", ())).tolist()),
+        cutoff=cutoff,
+        leaderboard=(),
+        trained_on=keep(known, "train"),
+        libraries=library_versions(),
+        seed=7,
+    )
+    prediction = Predictor(fitted, columns, cutoff).predict(judged)
+    table = pd.DataFrame({ROW: judged[ROW], "target": judged[columns.target], "challenger": prediction.values})
+    kept = keep(judged, "test")
+    return Version(
+        number=0,
+        key="k",
+        model=model,
+        scores=Scores(
+            metric="rmse" if task == "regression" else "accuracy",
+            confidence=0.95,
+            rows=len(judged),
+            excluded_rows=0,
+            challenger=Interval(value=1, low=0, high=2),
+            predictions=keep(table, "predictions"),
+        ),
+        verdict=Verdict(promote=True, rules=(), reason="The first version."),
+        snapshot=Snapshot(data=kept, origin="here"),
+        test=kept,
+        problem_digest="p",
+        code_digest="c",
+        created=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a store in which three problems are in production.
+
+    They are ``houses`` (a regression with intervals, of numbers, a truth and a category that may be missing; two
+    versions), ``digits`` (64 numbers that are pictures) and ``reviews`` (a text).
+    """
+    from tests.deployed import digits, houses, promote, reviews
+
+    root = tmp_path_factory.mktemp("deployed")
+    promote(houses, root, max_depth=3)
+    promote(houses, root, max_depth=5)
+    promote(digits, root)
+    promote(reviews, root)
+    return root
+
+
+@pytest.fixture
+def serving_at(store: Store) -> Iterator[Callable[..., str]]:
+    """Give a function that promotes versions in turn and serves them over a socket; it gives the address."""
+    import asyncio
+
+    import uvicorn
+
+    from serving.repository import Repository
+    from serving.rest import create_app
+    from serving.settings import Settings
+    from tasks.registry import Registry
+
+    with contextlib.ExitStack() as running:
+
+        def start(*versions: Version, **settings: Any) -> str:
+            registry, before = Registry(store), None
+            for version in versions:
+                decision = registry.promote(registry.register(version), before)
+                assert not isinstance(decision, str), decision
+                before = decision.version
+            given = Settings(
+                store.root.parent, str(store.root), problems=(store.problem,), port=free_port(), **settings
+            )
+            repository = Repository(given)
+            repository.load()
+            config = uvicorn.Config(
+                create_app(repository), port=given.port, log_level="warning", lifespan="off", ws="none"
+            )
+            server = uvicorn.Server(config)
+            thread = threading.Thread(target=server.run)
+            thread.start()
+            for served in repository.offers[store.problem].all().values():
+                running.callback(lambda served=served: asyncio.run(served.close()))
+            running.callback(thread.join)
+            running.callback(setattr, server, "should_exit", True)
+            while not server.started:
+                assert thread.is_alive()
+                time.sleep(0.01)
+            return f"http://127.0.0.1:{given.port}"
+
+        yield start
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ def write_old(store, *moves):
 
 def test_before_the_first_nothing_is_in_force(decisions):
     assert decisions.newest() is None
+    assert decisions.number() == 0
     assert decisions.all() == []
     assert (FIRST.champion, FIRST.previous, FIRST.anchor, FIRST.blocked, FIRST.frozen) == (None, None, None, (), False)
 
@@ -51,6 +52,7 @@ def test_each_carries_what_the_one_before_left_in_force(decisions):
     assert (two.number, two.champion, two.anchor, two.blocked, two.frozen) == (2, 3, 3, (1,), True)
     assert (two.version, two.cause, two.manifest) == (None, None, None)
     assert decisions.newest() == two
+    assert decisions.number() == 2
     assert decisions.all() == [one, two]
     assert two.by == "géron"
     assert following(3, two, "unfrozen", "Because.", None).by
@@ -79,6 +81,7 @@ def test_one_in_anothers_place_is_named(decisions, store):
 def test_deployments_of_older_stores_are_decisions(decisions, store):
     write_old(store, (1, None, "promotion"), (2, 1, "promotion"), (3, 2, "promotion"), (2, 3, "rollback"))
     one, two, three, back = decisions.all()
+    assert decisions.number() == 4
     assert one == Decision(
         schema_version=1,
         number=1,

@@ -64,7 +64,7 @@ def test_every_entrypoint_in_prefect_yaml_resolves() -> None:
 
 def test_no_module_in_flows_shadows_another() -> None:
     folders = {path.name for path in ROOT.iterdir() if path.is_dir()}
-    elsewhere = [entry for entry in sys.path if Path(entry) != ROOT / "flows"]
+    elsewhere = [entry for entry in sys.path if Path(entry) not in {ROOT / "flows", ROOT / "benchmarks"}]
     for path in (ROOT / "flows").glob("*.py"):
         if path.stem == "__init__":
             continue
@@ -73,8 +73,8 @@ def test_no_module_in_flows_shadows_another() -> None:
         assert PathFinder.find_spec(path.stem, elsewhere) is None, f"{path.stem} is the name of an installed module"
 
 
-def test_every_module_of_tasks_has_its_test() -> None:
-    modules = {path.stem for path in (ROOT / "tasks").rglob("*.py")} - {"__init__"}
+def test_every_module_of_tasks_and_of_serving_has_its_test() -> None:
+    modules = {path.stem for folder in ("tasks", "serving") for path in (ROOT / folder).rglob("*.py")} - {"__init__"}
     tested = {path.stem.removeprefix("test_") for path in (ROOT / "tests").glob("test_*.py")}
     elsewhere = {"draft_suite", "draft_texts", "errors", "sentences", "streams"}  # run by who uses them
     assert modules - tested <= elsewhere
@@ -114,7 +114,7 @@ def test_every_make_target_that_the_readme_shows_exists(target: str) -> None:
 
 
 def test_every_command_that_the_readme_shows_runs(server: str, tmp_path: Path) -> None:
-    """They run in order, in a copy of the project with fewer candidates; up and down have tests of their own."""
+    """They run in order, in a copy of the project with fewer candidates; up, down and serve have tests of their own."""
     for folder in ("data/digits", "expectations"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("store", "__pycache__"))
     path = tmp_path / "data" / "digits" / "problem.toml"
@@ -126,7 +126,7 @@ def test_every_command_that_the_readme_shows_runs(server: str, tmp_path: Path) -
     assert COMMANDS
     for shown in COMMANDS:
         words = shlex.split(shown)[1:]
-        if words[0] in {"up", "down"} or {"housing", "titanic"} & set(words):
+        if words[0] in {"up", "down", "serve"} or {"housing", "titanic"} & set(words):
             continue
         if words[0] == "rollback":
             path.write_text(path.read_text().replace("C = 10.0", "C = 9.0"))
@@ -136,18 +136,23 @@ def test_every_command_that_the_readme_shows_runs(server: str, tmp_path: Path) -
 
 def test_the_problem_that_the_readme_declares_is_right(tmp_path: Path) -> None:
     found = re.findall(r"```(toml|python)\n(.*?)```", README, re.DOTALL)
-    problem, search, gate = (text for kind, text in found if kind == "toml")
+    problem, scoring, search, gate, serving = (text for kind, text in found if kind == "toml")
     blocks = dict(found) | {"toml": problem}
     (tmp_path / "data" / "wine").mkdir(parents=True)
     (tmp_path / "expectations").mkdir()
-    declared = textwrap.dedent(blocks["toml"]).replace('"..."', f'"{"0" * 64}"')
-    (tmp_path / "data" / "wine" / "problem.toml").write_text(declared)
+    written = textwrap.dedent(blocks["toml"]).replace('"..."', f'"{"0" * 64}"')
+    (tmp_path / "data" / "wine" / "problem.toml").write_text(written)
     (tmp_path / "expectations" / "wine.py").write_text(textwrap.dedent(blocks["python"]))
     assert load_problem("wine", tmp_path).target == "grower"
     assert load_expectations(find_suite("wine", tmp_path))
     assert Gate.model_validate(tomllib.loads(gate)["gate"]).approval == "manual"
     head = {"name": "p", "task": "regression", "target": "y", "source": {"kind": "bundled", "name": "diabetes"}}
     assert Problem.model_validate(head | tomllib.loads(search)).ensembles[0].kind == "greedy"
+    declared = Problem.model_validate(head | {"candidates": "auto"} | tomllib.loads(scoring))
+    assert declared.scoring is not None
+    assert declared.scoring.schedule is not None
+    declared = Problem.model_validate(head | {"candidates": "auto"} | tomllib.loads(serving))
+    assert declared.serving.private == ("name",)
 
 
 def salamander(project: Path, *words: str) -> None:

@@ -1,0 +1,131 @@
+"""Who may call, how long, and what a client is told of what goes wrong."""
+
+import asyncio
+import threading
+
+import grpc
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
+from tensorflow_serving.apis.predict_pb2 import PredictRequest
+from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
+
+from tests.conftest import free_port
+from tests.deployed import GOOD, grpc_server
+
+ASKED = PredictRequest()
+ASKED.model_spec.name = "reviews"
+ASKED.inputs["review"].CopyFrom(tf.make_tensor_proto([GOOD.encode()]))
+
+
+@pytest.fixture(scope="module")
+def guarded(deployed):
+    """Give a repository that is served with a token and short limits, and a stub that asks it."""
+    port = free_port()
+    limits = {"token": "open sesame", "timeout_seconds": 2, "most_bytes": 20_000}
+    with (
+        grpc_server(deployed, grpc_port=port, **limits) as repository,
+        grpc.insecure_channel(f"localhost:{port}") as channel,
+    ):
+        yield repository, PredictionServiceStub(channel)
+
+
+@pytest.fixture
+def ask(guarded):
+    def asked(request=ASKED, method="Predict", **metadata):
+        given = {"authorization": "Bearer open sesame"} | {name.replace("_", "-"): v for name, v in metadata.items()}
+        return getattr(guarded[1], method)(request, metadata=[each for each in given.items() if each[1] is not None])
+
+    return asked
+
+
+def refused(asked, *arguments, **metadata):
+    with pytest.raises(grpc.RpcError) as caught:
+        asked(*arguments, **metadata)
+    return caught.value.code().name, caught.value.details()
+
+
+def test_who_has_the_token_is_answered(ask):
+    assert ask().model_spec.name == "reviews"
+
+
+@pytest.mark.parametrize("token", [None, "", "open sesame", "Bearer", "Bearer open", "Bearer open sesames"])
+def test_who_has_not_is_told_how_to_send_it(ask, token):
+    code, sentence = refused(ask, authorization=token)
+    assert code == "UNAUTHENTICATED"
+    assert sentence == "A token is needed: send the metadata 'authorization' with the value 'Bearer TOKEN'."
+
+
+def test_methods_that_are_not_answered_say_which_are(ask):
+    request = ClassificationRequest()
+    request.model_spec.name = "reviews"
+    assert refused(ask, request, "Classify") == (
+        "UNIMPLEMENTED",
+        "What is answered here: Predict, GetModelMetadata, GetModelStatus.",
+    )
+
+
+def test_a_question_that_is_too_large_is_refused(ask):
+    large = PredictRequest()
+    large.CopyFrom(ASKED)
+    large.inputs["review"].CopyFrom(tf.make_tensor_proto([b"long " * 10_000]))
+    assert refused(ask, large)[0] == "RESOURCE_EXHAUSTED"
+
+
+def test_what_takes_too_long_is_given_up(ask, guarded, monkeypatch):
+    async def never(_columns):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(guarded[0].find("reviews"), "answer", never)
+    assert refused(ask) == ("DEADLINE_EXCEEDED", "There was no answer within 2 seconds.")
+
+
+def test_what_goes_wrong_here_is_in_the_log_and_not_in_the_answer(ask, guarded, monkeypatch, caplog):
+    async def broken(_columns):
+        raise OSError("/secret/place cannot be read")
+
+    monkeypatch.setattr(guarded[0].find("reviews"), "answer", broken)
+    code, sentence = refused(ask)
+    assert code == "INTERNAL"
+    assert "secret" not in sentence
+    assert "secret" in caplog.text
+
+
+def test_calls_are_counted_by_problem_action_and_code(ask, guarded):
+    def counted(**labels):
+        return guarded[0].metrics.requests.labels(**labels)._value.get()
+
+    def both():
+        fine = counted(problem="reviews", action="predict", code="OK")
+        return fine, counted(problem="", action="predict", code="NOT_FOUND")
+
+    before = both()
+    ask()
+    stranger = PredictRequest()
+    stranger.model_spec.name = "made up"
+    refused(ask, stranger)
+    assert both() == (before[0] + 1, before[1] + 1)
+
+
+def test_many_at_once_are_all_answered(ask):
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(ask().model_spec.name)) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == ["reviews"] * 16
+
+
+def test_who_calls_too_often_is_told_how_often_is_allowed(deployed):
+    port = free_port()
+    with (
+        grpc_server(deployed, grpc_port=port, most_requests="3/hour"),
+        grpc.insecure_channel(f"localhost:{port}") as channel,
+    ):
+        stub = PredictionServiceStub(channel)
+        for _ in range(3):
+            stub.Predict(ASKED)
+        with pytest.raises(grpc.RpcError, match="at most 3/hour are answered") as caught:
+            stub.Predict(ASKED)
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

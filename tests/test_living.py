@@ -1,0 +1,47 @@
+"""What a serving process does beside answering, from its start to its end."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+
+import numpy as np
+import pytest
+
+from serving.living import SWITCH_SECONDS, follow
+from serving.settings import Settings
+from tasks.registry import Registry
+from tasks.served_rows import served_rows
+
+
+@pytest.fixture(autouse=True)
+def switching() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_a_process_follows_the_pointer_and_notes_what_it_predicts_until_its_end(store, version_of, project) -> None:
+    folder = project / "data" / "houses"
+    folder.mkdir()
+    text = 'task = "regression"\ntarget = "y"\nsource = { kind = "bundled", name = "diabetes" }\ncandidates = "auto"\n'
+    (folder / "problem.toml").write_text(text)
+    registry = Registry(store)
+    settings = Settings(project, str(store.root), problems=("houses",), poll_seconds=0.01)
+
+    async def lived() -> None:
+        async with AsyncExitStack() as stack:
+            repository = await follow(settings, stack)
+            assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)
+            assert repository.offers == {}
+            version = registry.register(await asyncio.to_thread(version_of, "DecisionTreeRegressor"))
+            registry.promote(version, None)
+            async with asyncio.timeout(60):
+                while not repository.offers:
+                    await asyncio.sleep(0.01)
+            row = {"x": np.array([3.0]), "place": np.array(["hill"], dtype=object)}
+            await repository.find("houses").answer(row)
+
+    asyncio.run(lived())
+    assert [row["asked"] for batch in served_rows(store) for row in batch.to_pylist()] == [{"x": 3.0, "place": "hill"}]
+    assert [path.suffix for path in (store.folder / "served").iterdir()] == [".parquet"]

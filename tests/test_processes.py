@@ -1,0 +1,58 @@
+"""The process that speaks gRPC is watched over as those for HTTP are; what these do stands in `test_server`."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+
+from tests.conftest import free_port
+
+SECONDS = 300
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.02)
+
+
+def listening(port: int, parent: int) -> set[int]:
+    """Give the processes that one started and that listen on a port."""
+    sockets = {
+        f"socket:[{line.split()[9]}]"
+        for table in ("tcp", "tcp6")  # gRPC takes an address of version 4 as one of version 6
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]
+        if line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A"
+    }
+    found: set[int] = set()
+    for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        with contextlib.suppress(OSError):  # it, or a file of its, was closed meanwhile
+            if sockets & {str(link.readlink()) for link in Path(f"/proc/{child}/fd").iterdir()}:
+                found.add(int(child))
+    return found
+
+
+def test_the_process_that_speaks_grpc_is_replaced_when_it_is_killed_and_ends_with_the_others(project) -> None:
+    port, log = free_port(), project / "serving.log"
+    command = [sys.executable, "-c", "from flows.cli import main; main()", "serve", "--workers", "1"]
+    command += ["--port", str(free_port()), "--grpc-port", str(port), "--project", str(project)]
+    with log.open("wb") as output:
+        serving = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=output)
+    try:
+        until(lambda: listening(port, serving.pid))
+        (victim,) = listening(port, serving.pid)
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: listening(port, serving.pid) - {victim})
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            grpc.channel_ready_future(channel).result(SECONDS)
+    finally:
+        serving.send_signal(signal.SIGTERM)
+        code = serving.wait(SECONDS)
+    assert code == 0, log.read_text()
