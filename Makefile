@@ -3,10 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test lint bench up down lock clean
+.PHONY: run serve test lint bench up down lock clean
 
 run: $(READY)  ## train the digits problem to the end and deploy version 1
 	@$(BIN)/salamander train digits
+
+serve: $(READY)  ## answer for everything in production, over HTTP at 8501 and gRPC at 8500
+	@$(BIN)/salamander serve
 
 test: $(READY)  ## all tests; starts the servers it needs and stops them
 	@$(BIN)/pytest --numprocesses 2 --dist worksteal
@@ -18,7 +21,7 @@ lint: $(READY)  ## style, types, imports
 	@$(BIN)/lint-imports
 
 bench: $(READY)  ## every figure that we claim, measured
-	@for name in digits book accuracy search overhead quarantine scale gate crashes; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@for name in digits book accuracy search overhead quarantine scale gate crashes serving swap fuzz scoring; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 up: $(READY)  ## local Prefect server, worker and all deployments
 	@$(BIN)/salamander up

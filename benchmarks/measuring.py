@@ -46,14 +46,15 @@ def own_server() -> Generator[Environment]:
     """
     with scratch() as home:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-        environment |= {"PREFECT_HOME": str(home), "PREFECT_SERVER_API_PORT": str(_free_port()), "COLUMNS": "120"}
+        environment |= {"PREFECT_HOME": str(home), "PREFECT_SERVER_API_PORT": str(free_port()), "COLUMNS": "120"}
         try:
             yield environment
         finally:
             salamander(environment, "down")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Give a port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
