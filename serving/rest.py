@@ -129,7 +129,7 @@ async def _refused(request: Request, error: Exception) -> Response:
         case BadRequest():
             return refused(str(error), error.status)
         case HTTPException(status_code=405, headers=headers):
-            allowed = (headers or {}).get("Allow", "others")
+            allowed = ", ".join(sorted((headers or {}).get("Allow", "others").split(", ")))  # of a set, in any order
             return refused(f"{request.method} is nothing that is answered here; allowed: {allowed}.", 405, headers)
         case HTTPException(status_code=404):
             return refused("There is nothing at this address; /docs tells what there is.", 404)
