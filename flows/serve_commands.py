@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt, PositiveFloat, PositiveInt
 
 from flows.command_line import DEFAULTS, Options, say
-
-if TYPE_CHECKING:
-    from serving.settings import Settings
+from serving.settings import GRPC_PORT, TOKEN, Settings
 
 
 @Parameter(name="*")
@@ -35,10 +32,10 @@ class Listening:
         Processes that answer HTTP (default: one a core).
     """
 
-    host: str = "127.0.0.1"
-    port: NonNegativeInt = 8501
+    host: str = Settings.host
+    port: NonNegativeInt = Settings.port
     grpc: bool = True
-    grpc_port: NonNegativeInt = 8500
+    grpc_port: NonNegativeInt = GRPC_PORT
     workers: PositiveInt | None = None
 
 
@@ -59,10 +56,10 @@ class Limits:
         After so long a request is given up.
     """
 
-    most_bytes: PositiveInt = 16_000_000
-    most_rows: PositiveInt = 100_000
-    most_requests: str | None = None
-    timeout_seconds: PositiveFloat = 30.0
+    most_bytes: PositiveInt = Settings.most_bytes
+    most_rows: PositiveInt = Settings.most_rows
+    most_requests: str | None = Settings.most_requests
+    timeout_seconds: PositiveFloat = Settings.timeout_seconds
 
 
 def serve(
@@ -88,7 +85,6 @@ COMMANDS = (serve,)
 def _settings(problems: tuple[str, ...], listening: Listening, limits: Limits, options: Options) -> Settings:
     """Give what the processes are told, after checking that there are such problems and such a store."""
     from serving.guards import Rate
-    from serving.settings import TOKEN, Settings
     from tasks.cores import CORES
     from tasks.problem import load_problem
     from tasks.store import Store

@@ -10,15 +10,12 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from tasks.direct import Columns
 from tasks.models import Prediction
-
-if TYPE_CHECKING:
-    pass
 
 
 class _Waiting(NamedTuple):

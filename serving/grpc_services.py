@@ -16,6 +16,7 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServic
 
 from serving.answers import outputs
 from serving.described import metadata
+from serving.rows import LARGE
 from serving.tensors import columns_of, is_narrow, tensor_of
 from serving.values import BadRequest
 from tasks.sentences import listed, meant
@@ -32,8 +33,6 @@ def _messages(name: str) -> Any:
 
 METADATA, MODEL, PREDICT, STATUS = map(_messages, ("get_model_metadata", "model", "predict", "get_model_status"))
 SIGNATURE = "serving_default"
-LARGE = 100_000
-"""A request of more bytes than so many is read in a thread: others are not to wait for it."""
 
 
 class PredictionService(PredictionServiceServicer):

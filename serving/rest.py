@@ -25,6 +25,7 @@ from serving.observing import observing_router
 from serving.page import page_router
 from serving.reference import reference_router
 from serving.repository import NotServed, Repository
+from serving.rows import LARGE
 from serving.served import Served
 from serving.tables import PARQUET, write_table
 from serving.values import BadRequest
@@ -32,9 +33,6 @@ from tasks.errors import ProblemError
 from tasks.models import Prediction
 
 Result = TypeVar("Result")
-LARGE = 100_000
-"""A body of more bytes than so many is read and answered in a thread: others are not to wait for it."""
-
 PLACES = ("/v1/models/{name}", "/v1/models/{name}/versions/{version}", "/v1/models/{name}/labels/{label}")
 
 

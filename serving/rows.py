@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import numpy as np
 
+from serving.settings import Settings
 from serving.values import BadRequest, Place, checked, shown
 from tasks.direct import Columns
 from tasks.records import Input
@@ -20,8 +21,9 @@ from tasks.sentences import listed, meant
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MOST_ROWS = 100_000
 MOST_FLAGS = 1000
+LARGE = 100_000
+"""A request of more bytes than so many is read in a thread: others are not to wait for it."""
 NUMBERS = ("number", "integer")
 
 
@@ -51,7 +53,7 @@ class Rows:
         self._low = np.array([[-np.inf if each.low is None else each.low] for each in self._ranged])
         self._high = np.array([[np.inf if each.high is None else each.high] for each in self._ranged])
 
-    def instances(self, value: Any, most_rows: int = MOST_ROWS) -> Columns:
+    def instances(self, value: Any, most_rows: int = Settings.most_rows) -> Columns:
         """Give the columns of rows: objects by name, or where all inputs are numbers, arrays of any rank.
 
         Raises
@@ -75,7 +77,7 @@ class Rows:
             )
         return self._checked({next(iter(self._names)): value}, lambda _name, row: f"instances[{row}]")
 
-    def columns(self, value: Any, most_rows: int = MOST_ROWS) -> Columns:
+    def columns(self, value: Any, most_rows: int = Settings.most_rows) -> Columns:
         """Give the columns of an object of lists by name; where all inputs are numbers, rows as arrays will do.
 
         Raises

@@ -7,6 +7,8 @@ from pathlib import Path
 
 TOKEN = "SALAMANDER_SERVE_TOKEN"  # noqa: S105 - the name of the variable
 
+GRPC_PORT = 8500
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -41,7 +43,7 @@ class Settings:
     problems: tuple[str, ...] = ()
     host: str = "127.0.0.1"
     port: int = 8501
-    grpc_port: int | None = 8500
+    grpc_port: int | None = GRPC_PORT
     workers: int = 1
     token: str | None = None
     most_bytes: int = 16_000_000

@@ -15,8 +15,8 @@ import numpy as np
 from serving.rows import Rows, check_count
 from serving.unpacking import unpacker
 from serving.values import BadRequest, Place, checked, needed
+from tasks.arrow import compute
 from tasks.direct import Columns
-from tasks.inputs import compute
 from tasks.records import Input
 
 if TYPE_CHECKING:

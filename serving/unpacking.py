@@ -10,18 +10,17 @@ from __future__ import annotations
 import atexit
 import contextlib
 import io
-import os
 import resource
 import subprocess
 import sys
 import threading
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from struct import Struct
 from typing import IO, TYPE_CHECKING, cast
 
 from serving.values import BadRequest
+from tasks.fresh_process import same_imports
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -84,14 +83,12 @@ class Unpacker:
         """Give the process, which is ended if it takes too long."""
         if self._process is None or self._process.poll() is not None:
             self._end()
-            ours = str(Path(__file__).parent.parent)
-            path = os.pathsep.join(filter(None, [ours, os.environ.get("PYTHONPATH")]))
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "serving.unpacking", str(self._memory_bytes)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=os.environ | {"PYTHONPATH": path, "ARROW_DEFAULT_MEMORY_POOL": "system"},
+                env=same_imports() | {"ARROW_DEFAULT_MEMORY_POOL": "system"},
             )
         patience = threading.Timer(self._patience_seconds, self._process.kill)
         patience.start()

@@ -47,7 +47,7 @@ class FreshProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(_import_path())},
+            env=same_imports(),
             text=True,
         )
 
@@ -138,10 +138,10 @@ class FreshProcess:
         return f"The fresh process ended without an answer: {why}"
 
 
-def _import_path() -> list[str]:
-    """Give where the process imports from: the same `tasks` as here, whatever the working folder holds."""
+def same_imports() -> dict[str, str]:
+    """Give the environment of a process that imports the same `tasks` as here, whatever the working folder holds."""
     ours, known = str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH")
-    return [ours, known] if known else [ours]
+    return os.environ | {"PYTHONPATH": os.pathsep.join([ours, known] if known else [ours])}
 
 
 # What follows runs in the process.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tasks.arrow import compute
 from tasks.columns import kind_of, source_columns
 from tasks.records import Artifact, FeatureSet, Input, Role, Version
 from tasks.store import Store
@@ -93,10 +94,3 @@ def _commonest(known: pa.ChunkedArray) -> tuple[str | bool | None, int]:
     )
     value = counts.field("values")[first].as_py()
     return value if isinstance(value, (str, bool)) else str(value), counts.field("counts")[first].as_py()
-
-
-def compute() -> Any:
-    """Give PyArrow's functions, which its published types do not name."""
-    import pyarrow.compute as pc
-
-    return pc

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import ProblemError, SalamanderError
 from tasks.records import Artifact
-from tasks.store import Store, check_output
+from tasks.store import Store, check_kind, check_output
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -27,9 +27,8 @@ def check_target(target: str) -> None:
     """
     if "://" not in target:
         check_output(Path(target))
-    elif PurePosixPath(target).suffix not in {".csv", ".parquet"}:
-        raise ProblemError(f"{target} is of a kind that is not written; allowed: .csv, .parquet.")
     else:
+        check_kind(PurePosixPath(target), target)
         _system(target)
 
 

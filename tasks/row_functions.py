@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.arrow import compute
+
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
@@ -53,7 +55,7 @@ def regex_mistake(pattern: str) -> str | None:
     import pyarrow as pa
 
     try:
-        _compute().match_substring_regex(pa.array([""]), pattern)
+        compute().match_substring_regex(pa.array([""]), pattern)
     except pa.ArrowInvalid as error:
         return str(error).removeprefix("Invalid regular expression: ")
     try:
@@ -65,7 +67,7 @@ def regex_mistake(pattern: str) -> str | None:
 
 def _first_group(values: Any, pattern: str) -> Any:
     """Give the first group of the first match in each text; where nothing matches, the whole text."""
-    return _compute().replace_substring_regex(values, rf"(?s:\A.*?)(?:{pattern})(?s:.*\z)", r"\1", max_replacements=1)
+    return compute().replace_substring_regex(values, rf"(?s:\A.*?)(?:{pattern})(?s:.*\z)", r"\1", max_replacements=1)
 
 
 def extract(values: Any, pattern: str) -> pd.Series[Any]:
@@ -75,8 +77,8 @@ def extract(values: Any, pattern: str) -> pd.Series[Any]:
     ['C', nan]
     """
     found = _arrow(values)
-    matches = _compute().match_substring_regex(found, pattern)
-    return _series(_compute().if_else(matches, _first_group(found, pattern), None), values)
+    matches = compute().match_substring_regex(found, pattern)
+    return _series(compute().if_else(matches, _first_group(found, pattern), None), values)
 
 
 def among(values: Any, *kept: str) -> pd.Series[Any]:
@@ -87,22 +89,22 @@ def among(values: Any, *kept: str) -> pd.Series[Any]:
 
 def lower(values: Any) -> pd.Series[Any]:
     """Give texts in lower case."""
-    return _series(_compute().utf8_lower(_arrow(values)), values)
+    return _series(compute().utf8_lower(_arrow(values)), values)
 
 
 def first(values: Any) -> pd.Series[Any]:
     """Give the first character of each text."""
-    return _series(_compute().utf8_slice_codeunits(_arrow(values), 0, 1), values)
+    return _series(compute().utf8_slice_codeunits(_arrow(values), 0, 1), values)
 
 
 def length(values: Any) -> NDArray[np.float64]:
     """Give the number of characters of each text, an array of shape (rows,); missing stays missing."""
-    return _numbers(_compute().utf8_length(_arrow(values)))
+    return _numbers(compute().utf8_length(_arrow(values)))
 
 
 def words(values: Any) -> NDArray[np.float64]:
     """Give the number of words (what stands between blanks) of each text, an array of shape (rows,)."""
-    return _numbers(_compute().count_substring_regex(_arrow(values), r"\S+"))
+    return _numbers(compute().count_substring_regex(_arrow(values), r"\S+"))
 
 
 def is_missing(values: Any) -> NDArray[np.float64]:
@@ -125,12 +127,6 @@ day = _date_part("day")
 weekday = _date_part("day_of_week")
 day_of_year = _date_part("day_of_year")
 hour = _date_part("hour")
-
-
-def _compute() -> Any:
-    import pyarrow.compute
-
-    return pyarrow.compute
 
 
 def _arrow(values: Any) -> Any:

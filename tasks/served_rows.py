@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from tasks.inputs import compute
+from tasks.arrow import compute, gathered
 from tasks.store import Store
 
 if TYPE_CHECKING:
@@ -68,22 +68,15 @@ def recover(store: Store) -> int:
 
 def settle(store: Store, journal: Path) -> None:
     """Turn a journal into a part of the same name; a kill at any moment leaves the one, or both, which is as good."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     part = journal.with_suffix(PART)
-    waiting: list[pa.RecordBatch] = []
     with store.scratch() as folder:
         draft, writer = folder / part.name, None
-        for batch in _stream(journal):
-            writer = writer or pq.ParquetWriter(draft, batch.schema, compression="zstd")
-            waiting.append(batch)
-            if sum(each.num_rows for each in waiting) >= ROW_GROUP:
-                writer.write_table(pa.Table.from_batches(waiting).combine_chunks())
-                waiting = []
+        for piece in gathered(_stream(journal), ROW_GROUP):
+            writer = writer or pq.ParquetWriter(draft, piece.schema, compression="zstd")
+            writer.write_table(piece.combine_chunks())
         if writer:
-            if waiting:
-                writer.write_table(pa.Table.from_batches(waiting).combine_chunks())
             writer.close()
             draft.replace(part)
     journal.unlink()

@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from stat import S_ISREG
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -463,6 +463,18 @@ class Store:
             shutil.rmtree(folder)
 
 
+def check_kind(path: PurePath, target: str) -> None:
+    """Refuse a file, named as ``target``, whose name ends with neither .csv nor .parquet.
+
+    Raises
+    ------
+    ProblemError
+        It does.
+    """
+    if path.suffix not in {".csv", ".parquet"}:
+        raise ProblemError(f"{target} is of a kind that is not written; allowed: .csv, .parquet.")
+
+
 def check_output(target: Path) -> None:
     """Refuse a file that a table cannot be written to.
 
@@ -471,8 +483,7 @@ def check_output(target: Path) -> None:
     ProblemError
         Its folder does not exist, or its name ends with neither .csv nor .parquet.
     """
-    if target.suffix not in {".csv", ".parquet"}:
-        raise ProblemError(f"{target} is of a kind that is not written; allowed: .csv, .parquet.")
+    check_kind(target, str(target))
     if not target.parent.is_dir():
         raise ProblemError(f"{target} cannot be written: the folder {target.parent} does not exist.")
 

@@ -9,12 +9,13 @@ they name.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.arrow import gathered
 from tasks.checks import EXAMPLES, Breach, Checked, check, unmet
 from tasks.columns import source_columns
 from tasks.errors import DataRefused
@@ -133,7 +134,8 @@ def _row_by_row(
     asked = [each.copy(update={"mostly": 1.0, "notes": str(place)}) for place, each in enumerate(expectations)]
     names = {*columns_read(expectations, rows.names), *(test.column for test in tests)}
     start = 0
-    for part in _parts(store, rows, [name for name in rows.names if name in names]) if expectations or tests else ():
+    batches = store.batches(rows, [name for name in rows.names if name in names]) if expectations or tests else ()
+    for part in gathered(batches, AT_ONCE):  # a check costs as much for a few rows as for many
         for test, tally in zip(tests, own, strict=True):
             _try(test, part, start, tally)
         if asked:
@@ -148,20 +150,6 @@ def _row_by_row(
     broken = [_breach(tally, test.expectation, test.reason, rows.rows) for test, tally in zip(tests, own, strict=True)]
     first = Checked(tuple(each for each in broken if isinstance(each, Breach)))
     return first.and_also(_summed(expectations, tallies, rows.rows))
-
-
-def _parts(store: Store, rows: Table, names: Sequence[str]) -> Iterator[pa.Table]:
-    """Give the rows in larger pieces than they are read in, as a check costs as much for a few rows as for many."""
-    import pyarrow as pa
-
-    waiting: list[pa.RecordBatch] = []
-    for batch in store.batches(rows, names):
-        waiting.append(batch)
-        if sum(each.num_rows for each in waiting) >= AT_ONCE:
-            yield pa.Table.from_batches(waiting)
-            waiting = []
-    if waiting:
-        yield pa.Table.from_batches(waiting)
 
 
 def _try(test: RowTest, part: pa.Table, start: int, tally: _Tally) -> None:

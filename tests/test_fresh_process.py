@@ -100,7 +100,8 @@ def test_a_process_that_hangs_is_ended(version_of, store):
 
 def test_a_process_that_ends_by_itself_leaves_its_last_words(version_of, store, monkeypatch, tmp_path):
     (tmp_path / "pandas.py").write_text("print('on the way out')\nraise ImportError('pandas is torn')")
-    monkeypatch.setattr("tasks.fresh_process._import_path", lambda: [str(tmp_path), str(ROOT)])
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    monkeypatch.setattr("tasks.fresh_process.same_imports", lambda: os.environ | {"PYTHONPATH": path})
     version = Registry(store).register(version_of())
     with FreshProcess() as process, pytest.raises(SalamanderError, match="an answer: ImportError: pandas is torn"):
         process.rehearse(version, store)

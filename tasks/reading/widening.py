@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from tasks.arrow import compute
 from tasks.errors import DataRefused, ProblemError
 from tasks.sentences import listed, meant
 from tasks.sources import Dialect, FilesSource, UrlSource
@@ -175,13 +176,13 @@ def settled(kind: pa.DataType) -> pa.DataType:
 
 def first_code(texts: pa.Array) -> str | None:
     """Give the first text of digits that begins with a zero, or None: 007 is a code, and not the number 7."""
-    found = texts.filter(_compute().match_substring_regex(texts, r"^0\d+$"))
+    found = texts.filter(compute().match_substring_regex(texts, r"^0\d+$"))
     return found[0].as_py() if len(found) else None
 
 
 def trimmed(texts: pa.Array) -> pa.Array:
     """Give texts without the blanks around them."""
-    return _compute().utf8_trim_whitespace(texts)
+    return compute().utf8_trim_whitespace(texts)
 
 
 def cleaned(texts: pa.Array, dialect: Dialect) -> pa.Array:
@@ -191,7 +192,7 @@ def cleaned(texts: pa.Array, dialect: Dialect) -> pa.Array:
     if dialect.strip:
         texts = trimmed(texts)
     marks = pa.array(["", *dialect.missing])
-    return _compute().if_else(_compute().is_in(texts, marks), pa.scalar(None, pa.string()), texts)
+    return compute().if_else(compute().is_in(texts, marks), pa.scalar(None, pa.string()), texts)
 
 
 def inferred(texts: pa.Array, dialect: Dialect) -> pa.DataType:
@@ -268,10 +269,10 @@ def _numbers(texts: pa.Array, dialect: Dialect) -> pa.Array:
     """Give numbers as PyArrow reads them: no thousands separators (which must part three digits each), a point."""
     if dialect.thousands:
         mark, point = re.escape(dialect.thousands), re.escape(dialect.decimal)
-        grouped = _compute().match_substring_regex(texts, rf"^[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?:{point}\d+)?$")
-        texts = _compute().if_else(grouped, _compute().replace_substring(texts, dialect.thousands, ""), texts)
+        grouped = compute().match_substring_regex(texts, rf"^[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?:{point}\d+)?$")
+        texts = compute().if_else(grouped, compute().replace_substring(texts, dialect.thousands, ""), texts)
     if dialect.decimal == ",":
-        texts = _compute().replace_substring(_compute().replace_substring(texts, ".", "no number"), ",", ".")
+        texts = compute().replace_substring(compute().replace_substring(texts, ".", "no number"), ",", ".")
     return texts
 
 
@@ -290,13 +291,6 @@ def _takes(kind: pa.DataType, value: str) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
-
-
-def _compute() -> Any:
-    """Give PyArrow's functions on arrays, which its types do not tell."""
-    import pyarrow.compute
-
-    return pyarrow.compute
 
 
 def _is_number(kind: pa.DataType) -> bool:

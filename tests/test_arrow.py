@@ -1,0 +1,22 @@
+"""Batches become pieces of a size, whole and in order."""
+
+import pyarrow as pa
+import pytest
+
+from tasks.arrow import compute, gathered
+
+
+@pytest.mark.parametrize(
+    ("sizes", "pieces"),
+    [((), []), ((2,), [2]), ((3,), [3]), ((1, 1, 1, 1), [3, 1]), ((2, 5, 1, 2, 1), [7, 3, 1]), ((3, 3), [3, 3])],
+)
+def test_pieces_have_at_least_so_many_rows_and_batches_are_not_cut(sizes: tuple[int, ...], pieces: list[int]) -> None:
+    numbers = iter(range(100))
+    batches = [pa.record_batch({"number": [next(numbers) for _ in range(size)]}) for size in sizes]
+    found = list(gathered(batches, 3))
+    assert [piece.num_rows for piece in found] == pieces
+    assert [row for piece in found for row in piece["number"].to_pylist()] == list(range(sum(sizes)))
+
+
+def test_functions_are_those_of_pyarrow() -> None:
+    assert compute().sum(pa.array([1, 2])).as_py() == 3
