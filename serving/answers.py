@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic_core import to_json
 
+from serving.values import BadRequest
+from tasks.errors import ProblemError
 from tasks.intervals import bounds, label_sets
 from tasks.models import Prediction
 
@@ -35,18 +37,28 @@ def outputs(found: Prediction) -> Outputs:
     return named
 
 
-def surroundings(found: Prediction, intervals: Intervals | None, level: float) -> Outputs:
+def surroundings(found: Prediction, intervals: Intervals | None, level: float, *, named: bool = True) -> Outputs:
     """Give what surrounds predictions at a level: ``low`` and ``high`` of numbers, of classes the ``set`` of labels.
+
+    Parameters
+    ----------
+    named : bool, optional
+        Whether a set names its labels; else it is a truth for each class, in the order of the probabilities, so that
+        the sets of all rows are of shape (rows, classes).
 
     Raises
     ------
-    ProblemError
+    BadRequest
         The version has no intervals of this level.
     """
-    if len(found.classes):
-        return {"set": [found.classes[inside].tolist() for inside in label_sets(found, intervals, level)]}
-    low, high = bounds(found, intervals, level)
-    return {"low": low.tolist(), "high": high.tolist()}
+    try:
+        if not len(found.classes):
+            low, high = bounds(found, intervals, level)
+            return {"low": low.tolist(), "high": high.tolist()}
+        sets = label_sets(found, intervals, level)
+    except ProblemError as error:
+        raise BadRequest(str(error)) from error
+    return {"set": [found.classes[inside].tolist() for inside in sets] if named else sets.tolist()}
 
 
 def as_json(named: Outputs, form: Form, notes: Mapping[str, Any]) -> bytes:

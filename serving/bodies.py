@@ -69,7 +69,7 @@ def read_body(rows: Rows, body: bytes, media_type: str, interval: str | None, se
     BadRequest
         It cannot be read, or the model cannot read what it holds.
     """
-    asked_for = None if interval is None else _level(_number(interval))
+    asked_for = None if interval is None else level_of(interval)
     if media_type == JSON:
         found = read_json(rows, body, settings.most_rows)
         return found if asked_for is None else found._replace(interval=asked_for)
@@ -104,11 +104,18 @@ def read_json(rows: Rows, body: bytes, most_rows: int) -> Asked:
     return Asked(columns, "arrays" if isinstance(value["instances"][0], list) else "rows", level)
 
 
-def _number(text: str) -> float | str:
+def level_of(text: str) -> float:
+    """Give the level of intervals that stands beside a request: in its address, or in the metadata of a call.
+
+    Raises
+    ------
+    BadRequest
+        It is none.
+    """
     try:
-        return float(text)
+        return _level(float(text))
     except ValueError:
-        return text
+        return _level(text)
 
 
 def _level(value: Any) -> float:

@@ -14,7 +14,8 @@ from google.protobuf.json_format import ParseDict
 from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceServicer
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceServicer
 
-from serving.answers import outputs
+from serving.answers import outputs, surroundings
+from serving.bodies import level_of
 from serving.described import metadata
 from serving.rows import LARGE
 from serving.tensors import columns_of, is_narrow, tensor_of
@@ -41,15 +42,20 @@ class PredictionService(PredictionServiceServicer):
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
 
-    async def Predict(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802 - named by the protocol
-        """Give the predictions for the rows of a request."""
+    async def Predict(self, request: Any, context: Any) -> Any:  # noqa: N802 - named by the protocol
+        """Give the predictions for the rows of a request; the call's metadata may ask for an ``interval``."""
         served = find(self._repository, request.model_spec)
+        interval = dict(context.invocation_metadata()).get("interval")
+        level = interval and level_of(interval)
         most = self._repository.settings.most_rows
         if request.ByteSize() > LARGE:
             columns = await asyncio.to_thread(columns_of, request.inputs, served, most)
         else:
             columns = columns_of(request.inputs, served, most)
-        named = outputs(await served.answer(columns))
+        found = await served.answer(columns)
+        named = outputs(found)
+        if level:
+            named |= surroundings(found, served.version.intervals, level, named=False)
         chosen = list(request.output_filter) or list(named)
         if unknown := [name for name in chosen if name not in named]:
             raise BadRequest(

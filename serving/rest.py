@@ -29,7 +29,6 @@ from serving.rows import LARGE
 from serving.served import Served
 from serving.tables import PARQUET, write_table
 from serving.values import BadRequest
-from tasks.errors import ProblemError
 from tasks.models import Prediction
 
 Result = TypeVar("Result")
@@ -107,10 +106,7 @@ def answer(served: Served, asked: Asked, found: Prediction, media_type: str) -> 
     """
     named, notes = outputs(found), dict[str, Any](model_version=str(served.number))
     if asked.interval is not None:
-        try:
-            named |= surroundings(found, served.version.intervals, asked.interval)
-        except ProblemError as error:
-            raise BadRequest(str(error)) from error
+        named |= surroundings(found, served.version.intervals, asked.interval)
     if flags := served.rows.flags(asked.columns):
         notes["flags"] = flags
     return as_json(named, asked.form, notes) if media_type == JSON else write_table(as_table(named, notes), media_type)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from serving.answers import as_json, as_table, outputs, surroundings
-from tasks.errors import ProblemError
+from serving.values import BadRequest
 from tasks.models import Prediction
 from tasks.records import Coverage, Interval, Intervals
 
@@ -52,10 +52,12 @@ def test_intervals_stand_beside_a_prediction():
 def test_labels_that_cannot_be_ruled_out_stand_beside_a_class():
     named = outputs(KINDS) | surroundings(KINDS, intervals(thresholds=(0.2, 0.5)), 0.9)
     assert [row["set"] for row in told(named, "arrays")["predictions"]] == [["hut"], ["hut", "villa"]]
+    apart = surroundings(KINDS, intervals(thresholds=(0.2, 0.5)), 0.9, named=False)
+    assert apart == {"set": [[True, False], [True, True]]}
 
 
 def test_a_level_that_a_version_does_not_have_is_a_sentence():
-    with pytest.raises(ProblemError, match=r"no interval of level 0\.5; allowed are: 0\.9\."):
+    with pytest.raises(BadRequest, match=r"no interval of level 0\.5; allowed are: 0\.9\."):
         surroundings(PRICES, intervals(margins=(1.0,)), 0.5)
 
 

@@ -169,6 +169,26 @@ def test_a_wrong_question_is_answered_by_a_sentence(predict_service, request_, c
     assert sentence in caught.value.details()
 
 
+def test_an_interval_is_answered_where_the_metadata_of_the_call_ask_for_one(predict_service):
+    found = predict_service.Predict(question("houses", HOUSES), metadata=[("interval", "0.9")]).outputs
+    price, low, high = (np.array(plain(found[name])) for name in ("prediction", "low", "high"))
+    assert (price - low).tolist() == (high - price).tolist() == [12_345.0, 12_345.0]
+
+
+@pytest.mark.parametrize(
+    ("level", "sentence"),
+    [
+        ("0.5", "This version has no interval of level 0.5; allowed are: 0.9."),
+        ("ninety", '"interval" is "ninety", but must be a level between 0 and 1, such as 0.9.'),
+        ("90", '"interval" is 90.0, but must be a level between 0 and 1, such as 0.9.'),
+    ],
+)
+def test_a_level_that_is_none_or_not_known_is_told_by_a_sentence(predict_service, level, sentence):
+    with pytest.raises(grpc.RpcError) as caught:
+        predict_service.Predict(question("houses", HOUSES), metadata=[("interval", level)])
+    assert (caught.value.code().name, caught.value.details()) == ("INVALID_ARGUMENT", sentence)
+
+
 def test_the_metadata_say_what_is_read_and_answered(predict_service):
     request = spec_of(get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"]), "digits")
     response = predict_service.GetModelMetadata(request)
