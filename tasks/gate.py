@@ -117,9 +117,11 @@ class Gate(Declared):
 class Retention(Declared):
     """What `salamander gc` keeps: so many of the newest versions and snapshots, and all that were ever champion.
 
-    Results of steps are kept for so many ``days`` after they were last used.
+    Results of steps are kept for so many ``days`` after they were last used, what serving noted of predictions for
+    ``served_days`` after it was written.
     """
 
     versions: Annotated[int, Field(ge=1)] = 10
     snapshots: Annotated[int, Field(ge=1)] = 10
     days: Annotated[float, Field(ge=0)] = 7.0
+    served_days: Annotated[float, Field(ge=0)] = 90.0

@@ -217,6 +217,19 @@ def test_trials_and_logs_of_networks_go_when_they_are_old(store, table):
     assert [is_there(store, each.file) for each in (young, old)] == [True, False]
 
 
+def test_predictions_that_serving_noted_go_after_days_of_their_own(store):
+    store.folder.joinpath("served").mkdir(parents=True)
+    paths = {}
+    for name, days in (("now.arrows", 0), ("young.parquet", 20), ("old.parquet", 40), ("left-behind.arrows", 40)):
+        paths[name] = store.folder / "served" / name
+        paths[name].write_bytes(b"rows")
+        os.utime(paths[name], (time.time() - days * 86_400,) * 2)
+    found = collect(store, Retention(days=3, served_days=30))
+    assert {each.kind for each in found.unneeded} == {"noted predictions"}
+    assert [name for name, path in paths.items() if path.exists()] == ["now.arrows", "young.parquet"]
+    assert collect(store, Retention(days=3)).unneeded == ()
+
+
 def test_a_result_that_is_used_is_young_again(store, table):
     artifact = table(1, kind="train")
     path = result(store, "key", {"record": "Split", "data": {"train": artifact.model_dump(mode="json")}}, age_days=9)

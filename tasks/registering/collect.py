@@ -1,4 +1,4 @@
-"""What nothing needs any more, and its removal: files of old versions and snapshots, results of steps, logs, Data Docs.
+"""What nothing needs any more, and its removal: old versions, snapshots, results, logs, Data Docs, noted predictions.
 
 Needed is what is named by a version that is kept (the last n, all that were ever in production, those that wait for a
 person), by a snapshot that is kept (the last n accepted and what came after, and those of kept versions), by the result
@@ -22,13 +22,17 @@ from tasks.registering.leases import Leases
 from tasks.registering.settled import waiting
 from tasks.registering.versions import FOLDER as VERSIONS
 from tasks.registering.versions import Versions
+from tasks.served_rows import FOLDER as SERVED
 from tasks.snapshots import FOLDER as SNAPSHOTS
 from tasks.snapshots import docs_folder
 from tasks.store import Store, named_files, numbered
 
 GRACE = timedelta(hours=1)
 LOCK_SECONDS = 3_600
-NO_REASON = {VERSIONS, SNAPSHOTS, "decisions", "deployments", "leases", "results", "networks", "runs", "checks", "docs"}
+NO_REASON = {
+    *(VERSIONS, SNAPSHOTS, "decisions", "deployments", "leases"),
+    *("results", "networks", "runs", "checks", "docs", SERVED),
+}
 """Folders whose records are no reason of their own to keep a file; those of every other folder are."""
 
 
@@ -64,13 +68,17 @@ def waste(store: Store, retention: Retention, grace: timedelta = GRACE) -> Waste
     StoreError
         A record that may name files cannot be read: then nobody knows what is needed.
     """
-    unused = time.time() - grace.total_seconds()
-    of_days = min(unused, time.time() - timedelta(days=retention.days).total_seconds())
-    results = [*store.files("results")]
-    found = [Unneeded("results of steps", each.path, each.size, of_days) for each in results if each.time <= of_days]
-    logs = (each for each in store.files("networks") if each.time <= of_days)
-    found.extend(Unneeded("logs of networks", each.path, each.size, of_days) for each in logs)
-    kept = _kept(store, retention)
+    now = time.time()
+    unused = now - grace.total_seconds()
+    of_days, of_served_days = (
+        min(unused, now - timedelta(days=days).total_seconds()) for days in (retention.days, retention.served_days)
+    )
+    found = [
+        *_old(store, "results", "results of steps", of_days),
+        *_old(store, "networks", "logs of networks", of_days),
+        *_old(store, SERVED, "noted predictions", of_served_days),
+    ]
+    kept, results = _kept(store, retention), store.files("results")
     needed = {*_named(store, kept), *(n for r in results if r.time > of_days for n in store.named_by_result(r.path))}
     for folder, kind in (("artifacts", "tables"), ("models", "files of models"), ("signatures", "signatures")):
         old = (each for each in store.files(folder) if each.path not in needed and each.time <= unused)
@@ -97,6 +105,10 @@ def collect(store: Store, retention: Retention, grace: timedelta = GRACE, by: st
             if store.remove(each.path, each.unused_since):
                 removed.append(each)
     return found._replace(unneeded=tuple(removed))
+
+
+def _old(store: Store, folder: str, kind: str, unused: float) -> Iterator[Unneeded]:
+    return (Unneeded(kind, each.path, each.size, unused) for each in store.files(folder) if each.time <= unused)
 
 
 def _kept(store: Store, retention: Retention) -> Kept:
