@@ -14,13 +14,8 @@ from __future__ import annotations
 
 import io
 import json
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -35,7 +30,6 @@ from measuring import (
     arguments_parser,
     declare,
     declared,
-    free_port,
     own_server,
     progress,
     promoted,
@@ -44,6 +38,7 @@ from measuring import (
     train,
 )
 from schemathesis import GenerationMode
+from servers import serving
 
 PROBLEMS = ("housing", "digits")
 QUICK = {
@@ -51,7 +46,6 @@ QUICK = {
     "digits": {"name": "logistic", "estimator": "LogisticRegression"},
 }
 ARROW, PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
-READY_SECONDS = 180
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -220,38 +214,6 @@ def _written(columns: dict[str, Any]) -> dict[str, bytes]:
     return {ARROW: stream.getvalue(), PARQUET: file.getvalue(), "application/json": body}
 
 
-@contextmanager
-def served(project: Path, store: Path, log: Path) -> Generator[tuple[str, subprocess.Popen[bytes]]]:
-    """Start `salamander serve`, and stop it at the end."""
-    address = f"http://127.0.0.1:{(port := free_port())}"
-    command = [str(Path(sys.executable).with_name("salamander")), "serve", "--no-grpc", "--workers", "1"]
-    command += ["--port", str(port), "--project", str(project), "--store", str(store)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
-    try:
-        end = time.monotonic() + READY_SECONDS
-        while not _is_ready(address):
-            if process.poll() is not None or time.monotonic() > end:
-                raise SystemExit(f"{log.read_text()[-2000:]}\nNot ready: {' '.join(command)}")
-            time.sleep(0.2)
-        yield address, process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-
-
-def _is_ready(address: str) -> bool:
-    try:
-        return requests.get(f"{address}/readyz", timeout=2).ok
-    except requests.RequestException:
-        return False
-
-
-def workers(process: subprocess.Popen[bytes]) -> str:
-    """Give the processes that a server has started."""
-    return Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-
-
 def main() -> None:
     """Train, serve, fuzz, count."""
     parser = arguments_parser(__doc__)
@@ -266,16 +228,16 @@ def main() -> None:
             declare(project, problem, declared(problem) | one, suite=problem)
             progress(f"Training {problem}")
             promoted(train(environment, problem, project, store)[0])
-        with served(project, store, folder / "serve.log") as (address, process):
-            before = workers(process)
-            sent = Sent(address, [str(project), str(store), str(Path.home())])
+        with serving(project, store, folder / "serve.log") as server:
+            before = server.workers()
+            sent = Sent(server.address, [str(project), str(store), str(Path.home())])
             for number, fuzz in enumerate((from_the_document, from_examples, from_damaged_bytes), 1):
                 begun = sent.count
                 fuzz(sent, asked.requests * number // 3 - begun)
                 progress(f"{sent.count:,} requests")
             while sent.count < asked.requests:
                 from_examples(sent, asked.requests - sent.count + len(examples(sent)) * 3)
-            same = workers(process) == before
+            same = server.workers() == before
     report(sent, same, asked.json)
 
 

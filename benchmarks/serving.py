@@ -18,18 +18,15 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 from load import Load, load
 from measuring import (
     ROOT,
@@ -47,66 +44,23 @@ from measuring import (
     train,
 )
 from production import champion, predictor
+from servers import Server, serving, started
 
 MLSERVER = ["mlserver==1.7.1", "scikit-learn", "pandas", "pyarrow", "skops", "cronsim", "setuptools<81"]
 CANDIDATES = {
     "housing": {"name": "boosting", "estimator": "HistGradientBoostingRegressor", "parameters": {"max_iter": 200}},
     "digits": {"name": "svm", "estimator": "SVC", "scale": "none", "parameters": {"C": 10.0}},
 }
-READY_SECONDS = 120
 MOST_ABOVE_PREDICT, LEAST_THROUGHPUT, MOST_P99 = 2.0, 1.2, 0.7
 
 
 @dataclass(frozen=True)
-class Server:
-    """A contender that is up: where it is asked, the bodies by number of rows, and its process."""
+class Contender:
+    """A server that is up, where it is asked, and the bodies by number of rows."""
 
+    server: Server
     url: str
     bodies: dict[int, Path]
-    process: subprocess.Popen[bytes]
-
-    def memory(self) -> float:
-        """Give the resident megabytes of the process and of all that it started."""
-        return sum(_resident(pid) for pid in _family(self.process.pid))
-
-
-def _family(pid: int) -> Iterator[int]:
-    yield pid
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in children.read_text().split():
-            yield from _family(int(child))
-
-
-def _resident(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1e3
-
-
-@contextmanager
-def started(
-    command: list[str], environment: dict[str, str], ready: str, folder: Path
-) -> Generator[subprocess.Popen[bytes]]:
-    """Start a server, wait until it says that it is ready, and stop it at the end."""
-    log = folder / f"{Path(command[0]).name}.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, cwd=folder)
-    try:
-        deadline = time.monotonic() + READY_SECONDS
-        while not _answers(ready):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"{log.read_text()[-2000:]}\nNot ready: {' '.join(command)}")
-            time.sleep(0.2)
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=2).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 def rows_of(problem: str, store: Path, most: int) -> list[dict[str, Any]]:
@@ -142,20 +96,16 @@ def as_tensors(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 @contextmanager
-def salamander(problem: str, store: Path, project: Path, folder: Path, rows: dict[int, Any]) -> Generator[Server]:
+def salamander(problem: str, store: Path, project: Path, folder: Path, rows: dict[int, Any]) -> Generator[Contender]:
     """Start `salamander serve`."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    program = str(Path(sys.executable).with_name("salamander"))
-    command = [program, "serve", problem, "--port", str(port), "--no-grpc", "--workers", "1"]
-    command += ["--project", str(project), "--store", str(store)]
-    with started(command, dict(os.environ), f"{address}/readyz", folder) as process:
+    with serving(project, store, folder / "salamander.log", problem) as server:
         asked = {count: {"instances": some} for count, some in rows.items()}
-        yield Server(f"{address}/v1/models/{problem}:predict", bodies(folder, "salamander", asked), process)
+        url = f"{server.address}/v1/models/{problem}:predict"
+        yield Contender(server, url, bodies(folder, "salamander", asked))
 
 
 @contextmanager
-def mlserver(problem: str, store: Path, folder: Path, rows: dict[int, Any], python: Path) -> Generator[Server]:
+def mlserver(problem: str, store: Path, folder: Path, rows: dict[int, Any], python: Path) -> Generator[Contender]:
     """Start MLServer with adaptive batching."""
     ports = {name: free_port() for name in ("http_port", "grpc_port", "metrics_port")}
     models = folder / "mlserver" / problem
@@ -172,14 +122,14 @@ def mlserver(problem: str, store: Path, folder: Path, rows: dict[int, Any], pyth
     path = os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")])
     environment = {**os.environ, "PYTHONPATH": path, "SALAMANDER_STORE": str(store), "OMP_NUM_THREADS": "1"}
     command = [str(python.with_name("mlserver")), "start", str(folder / "mlserver")]
-    address = f"http://127.0.0.1:{ports['http_port']}/v2/models/{problem}"
-    with started(command, environment, f"{address}/ready", folder) as process:
+    address, path = f"http://127.0.0.1:{ports['http_port']}", f"/v2/models/{problem}"
+    with started(command, address, f"{path}/ready", folder / "mlserver.log", environment) as server:
         asked = {count: as_tensors(some) for count, some in rows.items()}
-        yield Server(f"{address}/infer", bodies(folder, "mlserver", asked), process)
+        yield Contender(server, f"{address}{path}/infer", bodies(folder, "mlserver", asked))
 
 
 @contextmanager
-def bare(problem: str, store: Path, folder: Path, rows: dict[int, Any]) -> Generator[Server]:
+def bare(problem: str, store: Path, folder: Path, rows: dict[int, Any]) -> Generator[Contender]:
     """Start a FastAPI route that only calls `predict`."""
     port = free_port()
     environment = {
@@ -190,9 +140,10 @@ def bare(problem: str, store: Path, folder: Path, rows: dict[int, Any]) -> Gener
         "OMP_NUM_THREADS": "1",
     }
     command = [sys.executable, "-m", "uvicorn", "bare_serving:app", "--port", str(port), "--no-access-log"]
-    with started(command, environment, f"http://127.0.0.1:{port}/docs", folder) as process:
+    address = f"http://127.0.0.1:{port}"
+    with started(command, address, "/docs", folder / "bare.log", environment) as server:
         asked = {count: {"instances": some} for count, some in rows.items()}
-        yield Server(f"http://127.0.0.1:{port}/predict", bodies(folder, "bare", asked), process)
+        yield Contender(server, f"{address}/predict", bodies(folder, "bare", asked))
 
 
 def predict_alone(problem: str, store: Path, rows: list[dict[str, Any]], seconds: float) -> float:
@@ -234,7 +185,7 @@ def measured(
     found: dict[Cell, list[Load]] = {}
     alone: dict[int, list[float]] = {count: [] for count in cells}
     with ExitStack() as up:
-        servers = {
+        contenders = {
             "salamander": up.enter_context(salamander(problem, store, project, folder, cells)),
             "mlserver": up.enter_context(mlserver(problem, store, folder, cells, python)),
             "bare": up.enter_context(bare(problem, store, folder, cells)),
@@ -243,11 +194,11 @@ def measured(
             for count, some in cells.items():
                 alone[count].append(predict_alone(problem, store, some, asked.seconds))
                 for connections in asked.connections:
-                    for name, server in servers.items():
-                        seen = load(server.url, server.bodies[count], connections, asked.seconds)
+                    for name, each in contenders.items():
+                        seen = load(each.url, each.bodies[count], connections, asked.seconds)
                         found.setdefault((name, count, connections), []).append(seen)
                         progress(f"{problem}, round {turn + 1}: {name}, {count} rows, {connections}: {seen}")
-        memory = {name: server.memory() for name, server in servers.items()}
+        memory = {name: each.server.megabytes() for name, each in contenders.items()}
     return found, memory, {count: statistics.median(times) for count, times in alone.items()}
 
 

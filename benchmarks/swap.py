@@ -19,8 +19,6 @@ import json
 import multiprocessing
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -36,7 +34,6 @@ from measuring import (
     arguments_parser,
     declare,
     declared,
-    free_port,
     mark,
     own_server,
     progress,
@@ -45,9 +42,10 @@ from measuring import (
     show,
     train,
 )
+from servers import Server, resident, serving
 
 CONNECTIONS, ROWS, RESAMPLES = 8, 64, 2000
-QUIET_SECONDS, SEEN_SECONDS, READY_SECONDS = 2.0, 2.0, 300.0
+QUIET_SECONDS, SEEN_SECONDS, SWAP_SECONDS = 2.0, 2.0, 300.0
 SETTLED = 20
 """After so many swaps all that is loaded once is loaded."""
 
@@ -56,25 +54,18 @@ JSON = {"Content-Type": "application/json"}
 Answers = dict[str, list[float]]
 
 
-class Serving:
-    """`salamander serve` with one process that answers, and the pointer that it follows."""
+class Followed:
+    """A server with one process that answers, and the pointer that it follows."""
 
-    def __init__(self, project: Path, store: Path, problem: str, log: Path) -> None:
+    def __init__(self, server: Server, store: Path, problem: str) -> None:
         from tasks.registry import Registry
         from tasks.store import Store
 
+        self.server = server
         self.store = Store.at(str(store), problem)
         self.registry = Registry(self.store)
-        self.address = f"http://127.0.0.1:{free_port()}"
-        program = str(Path(sys.executable).with_name("salamander"))
-        command = [program, "serve", problem, "--no-grpc", "--workers", "1", "--port", self.address.rsplit(":", 1)[1]]
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [*command, "--project", str(project), "--store", str(store)], stdout=output, stderr=output
-            )
-        self.client = httpx.Client(base_url=self.address, timeout=READY_SECONDS, trust_env=False)
+        self.client = httpx.Client(base_url=server.address, timeout=SWAP_SECONDS, trust_env=False)
         self.path = f"/v1/models/{problem}"
-        _until(lambda: self._champion() is not None, READY_SECONDS)
 
     def swap(self) -> float:
         """Go back to the other version; give the seconds until the process answers with it."""
@@ -82,7 +73,7 @@ class Serving:
         other = {1: 2, 2: 1}[decision.champion if decision and decision.champion else 0]
         self.registry.rollback(other)
         begun = time.perf_counter()
-        _until(lambda: self._champion() == other, READY_SECONDS)
+        _until(lambda: self._champion() == other, SWAP_SECONDS)
         return time.perf_counter() - begun
 
     def expected(self, rows: list[dict[str, Any]]) -> Answers:
@@ -92,25 +83,12 @@ class Serving:
         return {number: answer["predictions"] for number, answer in both.items()}
 
     def megabytes(self) -> float:
-        """Give the resident set of the process that answers."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        (worker,) = (each for each in children if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes())
-        lines = Path(f"/proc/{worker}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1000
-
-    def stop(self) -> None:
-        """Let it answer what it has, and end."""
-        self.client.close()
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
+        """Give the resident megabytes of the process that answers."""
+        (worker,) = self.server.workers()
+        return resident(worker)
 
     def _champion(self) -> int | None:
-        try:
-            problems = self.client.get("/readyz").json()["problems"]
-        except httpx.TransportError:
-            if self.process.poll() is not None:
-                raise
-            return None
+        problems = self.client.get("/readyz").json()["problems"]
         return problems.get(self.store.problem, {}).get("champion")
 
 
@@ -179,30 +157,30 @@ async def _ask(url: str, rows: list[dict[str, Any]], expected: Answers, pipe: An
 # The measuring.
 
 
-def rows_of(serving: Serving) -> tuple[list[dict[str, Any]], Answers]:
+def rows_of(followed: Followed) -> tuple[list[dict[str, Any]], Answers]:
     """Give test rows for which the two versions predict something else, and what they predict."""
     from tasks.columns import source_columns
 
-    version = serving.registry.version(1)
-    frame = serving.store.table(version.test, source_columns(version.model.columns)).to_pandas().dropna()
+    version = followed.registry.version(1)
+    frame = followed.store.table(version.test, source_columns(version.model.columns)).to_pandas().dropna()
     rows = frame[: 4 * ROWS].to_dict("records")
-    both = serving.expected(rows)
+    both = followed.expected(rows)
     apart = [place for place in range(len(rows)) if abs(both["1"][place] / both["2"][place] - 1) > 1e-6][:ROWS]
     return [rows[place] for place in apart], {number: [each[place] for place in apart] for number, each in both.items()}
 
 
-def under_load(serving: Serving, swaps: int) -> dict[str, Any]:
+def under_load(followed: Followed, swaps: int) -> dict[str, Any]:
     """Swap so many times while clients ask; give what they saw."""
-    rows, expected = rows_of(serving)
+    rows, expected = rows_of(followed)
     here, there = multiprocessing.get_context("spawn").Pipe()
-    url = f"{serving.address}{serving.path}:predict"
+    url = f"{followed.server.address}{followed.path}:predict"
     clients = multiprocessing.get_context("spawn").Process(target=ask, args=(url, rows, expected, there))
     clients.start()
     time.sleep(2 * QUIET_SECONDS)  # the load is to be there
     moments: list[tuple[float, float]] = []
     for number in range(swaps):
         begun = time.perf_counter()
-        moments.append((begun, serving.swap()))
+        moments.append((begun, followed.swap()))
         progress(f"swap {number + 1}: seen after {moments[-1][1]:.2f} s")
         time.sleep(max(0.0, SEEN_SECONDS - moments[-1][1]) + QUIET_SECONDS)
     here.send("enough")
@@ -237,15 +215,15 @@ def _p99(parts: list[np.ndarray], chosen: np.ndarray) -> float:
     return float(np.percentile(np.concatenate([parts[place] for place in chosen]), 99))
 
 
-def memory(serving: Serving, swaps: int) -> dict[str, float]:
+def memory(followed: Followed, swaps: int) -> dict[str, float]:
     """Give the megabytes of the process that answers before and after many more swaps."""
-    before = after = serving.megabytes()
+    before = after = followed.megabytes()
     for number in range(swaps):
-        serving.swap()
+        followed.swap()
         if number + 1 == SETTLED:
-            before = serving.megabytes()
+            before = followed.megabytes()
         if (number + 1) % SETTLED == 0:
-            after = serving.megabytes()
+            after = followed.megabytes()
             progress(f"{number + 1} swaps: {after:.0f} MB")
     return {"memory_swaps": swaps, "megabytes_settled": before, "megabytes_after": after}
 
@@ -309,13 +287,14 @@ def main() -> int:
     parser.add_argument("--problem", default="housing")
     asked = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
-    with scratch() as folder, two_versions(asked, folder) as (project, store, problem):
-        serving = Serving(project, store, problem, folder / "serving.log")
-        try:
-            loaded = under_load(serving, asked.swaps)
-            grown = memory(serving, asked.memory_swaps)
-        finally:
-            serving.stop()
+    with (
+        scratch() as folder,
+        two_versions(asked, folder) as (project, store, problem),
+        serving(project, store, folder / "serving.log", problem) as server,
+    ):
+        followed = Followed(server, store, problem)
+        loaded = under_load(followed, asked.swaps)
+        grown = memory(followed, asked.memory_swaps)
     met = report(loaded, grown)
     if asked.json:
         print(json.dumps({**loaded, **grown}))
