@@ -412,8 +412,13 @@ Trained = tuple[RunRecord, Version | None, str]
 
 
 @pytest.fixture
-def train(server: str, project: Path) -> Callable[..., Trained]:
-    """Give a function that trains a problem as the command line does; it gives record, version and what was printed."""
+def train(server: str, project: Path, fresh: FreshProcess, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Trained]:
+    """Give a function that trains a problem as the command line does; it gives record, version and what was printed.
+
+    All such runs ask one fresh process; tests that start the command line have one for each run, as users do.
+    """
+    for flow in ("training", "adoption"):
+        monkeypatch.setattr(f"flows.{flow}.FreshProcess", lambda: contextlib.nullcontext(fresh))
     from flows.cli import Options
     from flows.runs import run_flow
 

@@ -1,4 +1,4 @@
-"""A table that grows, gets dirty and is mended, from the command line end to end; each test goes on from the last."""
+"""A table that grows, gets dirty and is mended, from the command line, end to end: a story of chapters in order."""
 
 import json
 from collections.abc import Callable
@@ -64,14 +64,13 @@ def wines(numbers: Any, shift: float = 0.0) -> pd.DataFrame:
     )
 
 
-@pytest.fixture(scope="module")
-def cellar(server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cellar")
-    (folder / "data" / "wines").mkdir(parents=True)
-    (folder / "expectations").mkdir()
-    (folder / "data" / "wines" / "problem.toml").write_text(DECLARED)
-    (folder / "expectations" / "wines.py").write_text(EXPECTED)
-    return folder
+@pytest.fixture
+def cellar(server: str, tmp_path: Path) -> Path:
+    (tmp_path / "data" / "wines").mkdir(parents=True)
+    (tmp_path / "expectations").mkdir()
+    (tmp_path / "data" / "wines" / "problem.toml").write_text(DECLARED)
+    (tmp_path / "expectations" / "wines.py").write_text(EXPECTED)
+    return tmp_path
 
 
 @pytest.fixture
@@ -106,7 +105,7 @@ def production(cellar: Path) -> int | None:
 FIRST = (1, "accepted", 300, 300, 0, 0, 0, [1])
 
 
-def test_01_the_first_batch_is_the_first_snapshot(cellar: Path, said: Callable[..., Any]) -> None:
+def the_first_batch_is_the_first_snapshot(cellar: Path, said: Callable[..., Any]) -> None:
     deliver(cellar, wines(range(300)))
     code, answer = said("train", "wines")
     assert (code, answer["outcome"]) == (0, "promoted")
@@ -114,7 +113,7 @@ def test_01_the_first_batch_is_the_first_snapshot(cellar: Path, said: Callable[.
     assert "300" in said("data", "wines", plain=True)[1]
 
 
-def test_02_a_batch_adds_rows_and_corrects_others(cellar: Path, said: Callable[..., Any]) -> None:
+def a_batch_adds_rows_and_corrects_others(cellar: Path, said: Callable[..., Any]) -> None:
     corrected = wines(range(10), shift=0.1)
     deliver(cellar, pd.concat([wines(range(300, 350)), corrected]))
     code, answer = said("validate", "wines")
@@ -122,12 +121,12 @@ def test_02_a_batch_adds_rows_and_corrects_others(cellar: Path, said: Callable[.
     assert history(said) == [FIRST, (2, "accepted", 350, 50, 10, 0, 0, [])]
 
 
-def test_03_the_same_batch_twice_changes_nothing(cellar: Path, said: Callable[..., Any]) -> None:
+def the_same_batch_twice_changes_nothing(cellar: Path, said: Callable[..., Any]) -> None:
     assert said("validate", "wines")[0] == 0
     assert len(history(said)) == 2
 
 
-def test_04_a_few_bad_rows_go_to_quarantine_and_the_rest_is_trained_on(cellar: Path, said: Callable[..., Any]) -> None:
+def a_few_bad_rows_go_to_quarantine_and_the_rest_is_trained_on(cellar: Path, said: Callable[..., Any]) -> None:
     batch = wines(range(350, 550))
     batch.loc[7, "alcohol"] = 99.0
     deliver(cellar, batch)
@@ -140,7 +139,7 @@ def test_04_a_few_bad_rows_go_to_quarantine_and_the_rest_is_trained_on(cellar: P
     assert "99.0" in said("quarantine", "wines", plain=True)[1]
 
 
-def test_05_corrected_rows_come_back(cellar: Path, said: Callable[..., Any]) -> None:
+def corrected_rows_come_back(cellar: Path, said: Callable[..., Any]) -> None:
     file = cellar / "bad.csv"
     assert said("quarantine", "wines", "--out", str(file))[1]["rows"] == 1
     code, answer = said("quarantine", "wines", "--release", str(file))
@@ -158,7 +157,7 @@ def test_05_corrected_rows_come_back(cellar: Path, said: Callable[..., Any]) -> 
         assert "No row of wines is in quarantine" in answer["sentence"]
 
 
-def test_06_a_batch_that_is_mostly_bad_is_refused_whole(cellar: Path, said: Callable[..., Any]) -> None:
+def a_batch_that_is_mostly_bad_is_refused_whole(cellar: Path, said: Callable[..., Any]) -> None:
     deliver(cellar, wines(range(550, 560), shift=50))
     code, answer = said("train", "wines")
     assert (code, answer["outcome"], answer["champion"]) == (3, "refused", 2)
@@ -170,14 +169,14 @@ def test_06_a_batch_that_is_mostly_bad_is_refused_whole(cellar: Path, said: Call
     assert "was refused" in answer["sentence"]
 
 
-def test_07_an_old_snapshot_is_trained_on_again(said: Callable[..., Any]) -> None:
+def an_old_snapshot_is_trained_on_again(_: Path, said: Callable[..., Any]) -> None:
     code, answer = said("train", "wines", "--snapshot", "2")
     assert (code, answer["outcome"]) == (0, "promoted")
     assert history(said)[1][-1] == [3]
     assert len(history(said)) == 5, "what was accepted last is still what the next batch is added to"
 
 
-def test_08_any_version_is_evaluated_on_any_snapshot(said: Callable[..., Any]) -> None:
+def any_version_is_evaluated_on_any_snapshot(_: Path, said: Callable[..., Any]) -> None:
     code, answer = said("evaluate", "wines", "1", "--snapshot", "4")
     assert (code, answer["outcome"]) == (0, "evaluated")
     scores = answer["scores"]
@@ -189,7 +188,7 @@ def test_08_any_version_is_evaluated_on_any_snapshot(said: Callable[..., Any]) -
     assert "has no snapshot 9" in answer["sentence"]
 
 
-def test_09_a_file_is_predicted_in_its_order(cellar: Path, said: Callable[..., Any]) -> None:
+def a_file_is_predicted_in_its_order(cellar: Path, said: Callable[..., Any]) -> None:
     rows, out = cellar / "new.csv", cellar / "predicted.csv"
     fresh = wines(range(600, 630)).drop(columns="grower")
     fresh.to_csv(rows, index=False)
@@ -206,7 +205,7 @@ def test_09_a_file_is_predicted_in_its_order(cellar: Path, said: Callable[..., A
     assert said("predict", "wines", str(rows), "--out", str(cellar / "x.xlsx"))[0] == 2
 
 
-def test_10_a_file_is_checked_without_becoming_data(cellar: Path, said: Callable[..., Any]) -> None:
+def a_file_is_checked_without_becoming_data(cellar: Path, said: Callable[..., Any]) -> None:
     file = cellar / "other.csv"
     wines(range(300)).to_csv(file, index=False)
     before = history(said)
@@ -219,7 +218,7 @@ def test_10_a_file_is_checked_without_becoming_data(cellar: Path, said: Callable
     assert history(said) == before
 
 
-def test_11_columns_that_changed_are_named_and_taken_only_when_told(cellar: Path, said: Callable[..., Any]) -> None:
+def columns_that_changed_are_named_and_taken_only_when_told(cellar: Path, said: Callable[..., Any]) -> None:
     batch = wines(range(560, 600))
     deliver(cellar, batch.assign(alcohol="strong"))
     code, answer = said("train", "wines")
@@ -244,7 +243,7 @@ def test_11_columns_that_changed_are_named_and_taken_only_when_told(cellar: Path
     assert production(cellar) == 3
 
 
-def test_12_a_replaced_table_that_shrank_by_half_is_refused(cellar: Path, said: Callable[..., Any]) -> None:
+def a_replaced_table_that_shrank_by_half_is_refused(cellar: Path, said: Callable[..., Any]) -> None:
     path = cellar / "data" / "wines" / "problem.toml"
     path.write_text(path.read_text().replace('mode = "append"\n', ""))
     deliver(cellar, wines(range(250)).assign(cork="natural"))
@@ -254,10 +253,32 @@ def test_12_a_replaced_table_that_shrank_by_half_is_refused(cellar: Path, said: 
     assert production(cellar) == 3
 
 
-def test_13_a_table_that_cannot_be_divided_is_not_accepted(cellar: Path, said: Callable[..., Any]) -> None:
+def a_table_that_cannot_be_divided_is_not_accepted(cellar: Path, said: Callable[..., Any]) -> None:
     deliver(cellar, wines(range(0, 1500, 3)).assign(cork="natural"))
     code, answer = said("validate", "wines")
     assert (code, answer["outcome"]) == (3, "refused")
     assert "has one class only, 'Ada'" in answer["sentence"]
     assert history(said)[-1][1] == "refused"
     assert production(cellar) == 3
+
+
+STORY = (
+    the_first_batch_is_the_first_snapshot,
+    a_batch_adds_rows_and_corrects_others,
+    the_same_batch_twice_changes_nothing,
+    a_few_bad_rows_go_to_quarantine_and_the_rest_is_trained_on,
+    corrected_rows_come_back,
+    a_batch_that_is_mostly_bad_is_refused_whole,
+    an_old_snapshot_is_trained_on_again,
+    any_version_is_evaluated_on_any_snapshot,
+    a_file_is_predicted_in_its_order,
+    a_file_is_checked_without_becoming_data,
+    columns_that_changed_are_named_and_taken_only_when_told,
+    a_replaced_table_that_shrank_by_half_is_refused,
+    a_table_that_cannot_be_divided_is_not_accepted,
+)
+
+
+def test_a_table_grows_gets_dirty_and_is_mended(cellar: Path, said: Callable[..., Any]) -> None:
+    for chapter in STORY:
+        chapter(cellar, said)
