@@ -6,7 +6,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from tasks.candidates import ESTIMATORS, Candidate
 from tasks.columns import derive
 from tasks.errors import ProblemError
-from tasks.estimators import DENSE_ONLY, build, is_network
+from tasks.estimators import BASELINES, DENSE_ONLY, build, is_network
 from tasks.models import load, save
 from tasks.records import FeatureSet, File, Model
 
@@ -274,6 +274,18 @@ def test_what_is_left_out_is_not_read():
     new = derive(unseen_houses(), COLUMNS)
     moved = new.assign(income=99.0, ratio=-1.0)
     np.testing.assert_array_equal(estimator.predict(new), estimator.predict(moved))
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_a_baseline_that_only_counts_has_nothing_prepared_for_it(store, task):
+    (dummy,) = (each for each in BASELINES[task] if each.name == "dummy")
+    features, target = derive(houses(), COLUMNS), targets(task)
+    prepared = build(dummy, task, COLUMNS, 7).fit(features, target)
+    plain = build(Candidate(name="plain", estimator=dummy.estimator), task, COLUMNS, 7).fit(features, target)
+    assert prepared["prepare"].transform(features).shape == (len(features), 0)
+    assert prepared.predict(features).tolist() == plain.predict(features).tolist()
+    kept = load(model_of(task, dummy.estimator, save(prepared, COLUMNS, store)), store)
+    assert kept.predict(unseen_houses()).values.tolist() == prepared.predict(features)[:3].tolist()
 
 
 def test_the_logarithm_of_the_target_is_learnt():

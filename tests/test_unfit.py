@@ -49,7 +49,7 @@ def kept(store):
     return keep
 
 
-@pytest.fixture(params=[1, 2, 4, 100])
+@pytest.fixture(params=[1, 4, 100])
 def at_once(request, monkeypatch):
     """Check so many rows at once, which are read one by one."""
     monkeypatch.setattr("tasks.store.BATCH", 1)
