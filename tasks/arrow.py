@@ -1,4 +1,4 @@
-"""What PyArrow leaves to do: its functions under a type, and batches gathered into pieces."""
+"""What PyArrow leaves to do: its functions under a type, Parquet that is let go, and batches gathered into pieces."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 
 def compute() -> Any:
@@ -14,6 +15,16 @@ def compute() -> Any:
     import pyarrow.compute as pc
 
     return pc
+
+
+def parquet_file(source: Any) -> pq.ParquetFile:
+    """Open a Parquet file, a path or an open file, to be read in batches each of which is let go.
+
+    By default PyArrow keeps the bytes of all row groups that it has read until the last one is.
+    """
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(source, pre_buffer=False)
 
 
 def gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from tasks.arrow import compute, gathered
+from tasks.arrow import compute, gathered, parquet_file
 from tasks.store import Store
 
 if TYPE_CHECKING:
@@ -89,14 +89,12 @@ def _stems(store: Store, version: int | None) -> list[str]:
 
 def _read(stem: Path) -> Iterator[pa.RecordBatch]:
     """Read a part, or the journal where it is none yet; it may become one at this moment."""
-    import pyarrow.parquet as pq
-
     part, journal = stem.with_name(f"{stem.name}{PART}"), stem.with_name(f"{stem.name}{JOURNAL}")
     if not part.exists():
         with suppress(FileNotFoundError):
             yield from _stream(journal)
             return
-    yield from pq.ParquetFile(part).iter_batches()
+    yield from parquet_file(part).iter_batches()
 
 
 def _stream(journal: Path) -> Iterator[pa.RecordBatch]:

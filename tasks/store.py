@@ -24,6 +24,7 @@ from pathlib import Path, PurePath
 from stat import S_ISREG
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from tasks.arrow import parquet_file
 from tasks.errors import ProblemError, StoreError
 from tasks.records import Artifact, Column, File, Record, Table
 from tasks.registering.seals import number_of, opened, sealed, unsealed
@@ -157,13 +158,12 @@ class Store:
         """Give the rows of a kept table, or some of its columns, batch by batch, after checking its digests."""
         import numpy as np
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         names = None if columns is None else list(columns)
         table = Table.model_validate(data)
         left_out, start = self.left_out(table), 0
         for part in table.parts:
-            for batch in pq.ParquetFile(self.path(part.file)).iter_batches(BATCH, columns=names):
+            for batch in parquet_file(self.path(part.file)).iter_batches(BATCH, columns=names):
                 low, high = np.searchsorted(left_out, [start, start + batch.num_rows])
                 stays = np.ones(batch.num_rows, dtype="bool")
                 stays[left_out[low:high] - start] = False

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from tasks.arrow import parquet_file
+
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
@@ -93,9 +95,7 @@ class StoredRows:
         chosen: NDArray[np.bool_] | None = None,
         block: int = BLOCK,
     ) -> None:
-        import pyarrow.parquet as pq
-
-        with pq.ParquetFile(path) as file:
+        with parquet_file(path) as file:
             sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         self._path, self._features, self._target, self._block = path, list(features), target, block
         self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype("int64")
@@ -115,11 +115,9 @@ class StoredRows:
 
     def blocks(self, order: np.random.Generator | None = None) -> Iterator[Block]:
         """Give all rows that count, row group by row group."""
-        import pyarrow.parquet as pq
-
         names = [*dict.fromkeys([*self._features, self._target])]
         groups = range(len(self._starts) - 1)
-        with pq.ParquetFile(self._path) as file:
+        with parquet_file(self._path) as file:
             for group in groups if order is None else order.permutation(len(groups)).tolist():
                 start = int(self._starts[group])
                 for batch in file.iter_batches(self._block, row_groups=[group], columns=names):

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from tasks.arrow import parquet_file
 from tasks.errors import DataRefused
 from tasks.reading.archives import Openable, contents
 from tasks.reading.conversion import kept_type
@@ -33,10 +34,8 @@ Files = UrlSource | FilesSource
 
 def parquet(file: Openable, _source: Files, types: Types) -> Stream:
     """Give the rows of a Parquet file."""
-    import pyarrow.parquet as pq
-
     with _sentences(file.name, "parquet"):
-        opened = pq.ParquetFile(file.open())
+        opened = parquet_file(file.open())
         schema = opened.schema_arrow
     return _kept(file.name, "parquet", schema, opened.iter_batches(BATCH_ROWS), types)
 
