@@ -128,7 +128,8 @@ def unpacked(body: bytes, most_rows: int) -> bytes:
     check_count(file.metadata.num_rows, "The table", most_rows)
     texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
     sink, rows = io.BytesIO(), 0
-    batches = pq.ParquetFile(pa.BufferReader(body), read_dictionary=texts).iter_batches(use_threads=False)
+    shared = pq.ParquetFile(pa.BufferReader(body), metadata=file.metadata, read_dictionary=texts)
+    batches = shared.iter_batches(use_threads=False)
     first = next(batches)
     with pa.ipc.new_stream(sink, first.schema) as writer:
         for batch in (first, *batches):

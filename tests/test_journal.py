@@ -43,6 +43,17 @@ def served(store, version_of) -> Served:
     return Served(version_of("DecisionTreeRegressor"), store)
 
 
+@pytest.fixture
+def noting(journal, served, store, project, declared) -> Callable[..., None]:
+    """Give a function that has the journal note what ``served`` answers, as declared under ``[serving]``."""
+
+    def begun(serving: str = "") -> None:
+        declared(serving)
+        served.noted = journal.page(served, store, project)
+
+    return begun
+
+
 def answer(served: Served, times: int = 1) -> None:
     async def asked() -> None:
         for number in range(times):
@@ -62,9 +73,8 @@ def count(journal: Journal, name: str) -> float:
     return sum(float(line.split()[1]) for line in lines if line.startswith(f"salamander_journal_{name}_total"))
 
 
-def test_what_was_asked_and_predicted_is_noted(journal, served, store, project, declared) -> None:
-    declared("")
-    served.noted = journal.page(served, store, project)
+def test_what_was_asked_and_predicted_is_noted(journal, served, store, noting) -> None:
+    noting()
     answer(served)
     journal.close()
     rows = noted(store)
@@ -95,9 +105,8 @@ def test_private_columns_are_left_out(journal, served, store, project, declared)
     assert [row["asked"] for row in noted(store)] == [{"x": 1.0}, {"x": None}]
 
 
-def test_a_share_of_the_requests_is_noted_whole_or_not_at_all(journal, served, store, project, declared) -> None:
-    declared("log = 0.3")
-    served.noted = journal.page(served, store, project)
+def test_a_share_of_the_requests_is_noted_whole_or_not_at_all(journal, served, store, noting) -> None:
+    noting("log = 0.3")
     answer(served, 300)
     journal.close()
     found = [row["request"] for row in noted(store)]
@@ -114,21 +123,17 @@ def test_nothing_is_noted_where_that_is_declared_or_nobody_knows(journal, served
     journal.close()
 
 
-def test_what_finds_no_room_is_counted_and_answered_all_the_same(
-    journal, served, store, project, declared, monkeypatch
-) -> None:
+def test_what_finds_no_room_is_counted_and_answered_all_the_same(journal, served, store, monkeypatch, noting) -> None:
     monkeypatch.setattr(module, "MOST_WAITING", 1)
-    declared("")
-    served.noted = journal.page(served, store, project)
+    noting()
     answer(served)
     journal.close()
     assert noted(store) == []
     assert count(journal, "dropped_rows") == 2
 
 
-def test_where_the_store_cannot_be_written_answers_go_on(journal, served, store, project, declared) -> None:
-    declared("")
-    served.noted = journal.page(served, store, project)
+def test_where_the_store_cannot_be_written_answers_go_on(journal, served, store, noting) -> None:
+    noting()
     (store.folder / "served").write_text("in the way")
     answer(served)
     journal.close()
@@ -136,11 +141,10 @@ def test_where_the_store_cannot_be_written_answers_go_on(journal, served, store,
 
 
 def test_a_journal_that_is_large_becomes_a_part_while_others_are_written(
-    journal, served, store, project, declared, monkeypatch
+    journal, served, store, monkeypatch, noting
 ) -> None:
     monkeypatch.setattr(module, "PART_BYTES", 1)
-    declared("")
-    served.noted = journal.page(served, store, project)
+    noting()
     answer(served)
     end = time.monotonic() + 60
     while not [*(store.folder / "served").glob("*.parquet")]:
@@ -151,9 +155,8 @@ def test_a_journal_that_is_large_becomes_a_part_while_others_are_written(
     assert len(noted(store)) == 8
 
 
-def test_collecting_leaves_what_was_noted_alone(journal, served, store, project, declared) -> None:
-    declared("")
-    served.noted = journal.page(served, store, project)
+def test_collecting_leaves_what_was_noted_alone(journal, served, store, noting) -> None:
+    noting()
     answer(served)
     journal.close()
     from datetime import timedelta
