@@ -1,6 +1,3 @@
-import time
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -8,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.checks import Breach
-from tasks.corrections import CORRECTS, _positions, corrections, release, replacements
+from tasks.corrections import CORRECTS, corrections, release, replacements
 from tasks.errors import DataRefused, ProblemError
 from tasks.quarantine import POSITION, REASONS, export, set_aside
 from tasks.records import Correction, Finding, Table
@@ -142,14 +139,6 @@ def test_an_empty_text_is_not_a_missing_one(store, quarantine, suite, tmp_path):
     path.write_text(path.read_text().replace("-2", "2"))
     kept = store.table(release(store, path, quarantine, suite).rows)
     assert kept["place"].to_pylist() == [None, "NA", "", None]
-
-
-def test_many_rows_are_found_at_once(store):
-    known = np.arange(30_000)
-    begun = time.perf_counter()
-    found = _positions(Path("rows.csv"), pa.table({POSITION: known}), known)
-    assert time.perf_counter() - begun < 3  # a set for each row takes ten times as long
-    assert found.tolist() == known.tolist()
 
 
 def test_a_row_that_stands_alone_in_its_batch_is_known_by_its_content(store, suite, tmp_path):

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from contextlib import contextmanager
 
 import grpc
 import pytest
@@ -18,25 +19,33 @@ ASKED.model_spec.name = "reviews"
 ASKED.inputs["review"].CopyFrom(tf.make_tensor_proto([GOOD.encode()]))
 
 
-@pytest.fixture(scope="module")
-def guarded(deployed):
-    """Give a repository that is served with a token and short limits, and a stub that asks it."""
+@contextmanager
+def guarding(deployed, **limits):
+    """Give a repository that is served with a token and a limit of 20,000 bytes, and what asks it."""
+
+    def asked(request=ASKED, method="Predict", **metadata):
+        given = {"authorization": "Bearer open sesame"} | {name.replace("_", "-"): v for name, v in metadata.items()}
+        return getattr(stub, method)(request, metadata=[each for each in given.items() if each[1] is not None])
+
     port = free_port()
-    limits = {"token": "open sesame", "timeout_seconds": 2, "most_bytes": 20_000}
+    limits |= {"token": "open sesame", "most_bytes": 20_000}
     with (
         grpc_server(deployed, grpc_port=port, **limits) as repository,
         grpc.insecure_channel(f"localhost:{port}") as channel,
     ):
-        yield repository, PredictionServiceStub(channel)
+        stub = PredictionServiceStub(channel)
+        yield repository, asked
+
+
+@pytest.fixture(scope="module")
+def guarded(deployed):
+    with guarding(deployed) as both:
+        yield both
 
 
 @pytest.fixture
 def ask(guarded):
-    def asked(request=ASKED, method="Predict", **metadata):
-        given = {"authorization": "Bearer open sesame"} | {name.replace("_", "-"): v for name, v in metadata.items()}
-        return getattr(guarded[1], method)(request, metadata=[each for each in given.items() if each[1] is not None])
-
-    return asked
+    return guarded[1]
 
 
 def refused(asked, *arguments, **metadata):
@@ -72,12 +81,13 @@ def test_a_question_that_is_too_large_is_refused(ask):
     assert refused(ask, large)[0] == "RESOURCE_EXHAUSTED"
 
 
-def test_what_takes_too_long_is_given_up(ask, guarded, monkeypatch):
+def test_what_takes_too_long_is_given_up(deployed, monkeypatch):
     async def never(_columns):
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(guarded[0].find("reviews"), "answer", never)
-    assert refused(ask) == ("DEADLINE_EXCEEDED", "There was no answer within 2 seconds.")
+    with guarding(deployed, timeout_seconds=0.1) as (repository, ask):
+        monkeypatch.setattr(repository.find("reviews"), "answer", never)
+        assert refused(ask) == ("DEADLINE_EXCEEDED", "There was no answer within 0.1 seconds.")
 
 
 def test_what_goes_wrong_here_is_in_the_log_and_not_in_the_answer(ask, guarded, monkeypatch, caplog):

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -82,14 +80,6 @@ def test_many_units_are_pooled_at_random_without_changing_the_error():
     by_unit = resampling.by_unit(np.ones((rows, 1)))
     assert (by_unit == 3).all()
     assert resampling.sums(values[:, None]).std() == pytest.approx(values.std() * rows**0.5, rel=0.05)
-
-
-def test_ten_thousand_resamples_of_twenty_thousand_rows_take_seconds():
-    """Of the processor: under two seconds on the clock of two free cores."""
-    columns, resampling = RNG.normal(size=(20_000, 4)), Resampling(np.arange(20_000), 1)
-    begun = time.process_time()
-    resampling.sums(columns)
-    assert time.process_time() - begun < 4
 
 
 def autoregressive(rows, memory, seed=0):

@@ -110,9 +110,7 @@ def test_it_answers_follows_promotion_and_rollback_and_notes_what_it_answered(se
     found = running.predict(**{"X-Request-Id": "mine"})
     assert (found.headers["x-request-id"], found.json()["model_version"]) == ("mine", "1")
     promote(4)
-    begun = time.monotonic()
     until(lambda: running.version() == "2")
-    assert time.monotonic() - begun < 10  # two seconds where the machine is not busy with other tests
     Registry(store).rollback()
     until(lambda: running.version() == "1")
     assert running.get("/healthz").json() == {"status": "alive"}
