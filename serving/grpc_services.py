@@ -7,6 +7,7 @@ refused is raised here and told by `serving.grpc_guard`.
 from __future__ import annotations
 
 import asyncio
+import json
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ def _messages(name: str) -> Any:
 
 METADATA, MODEL, PREDICT, STATUS = map(_messages, ("get_model_metadata", "model", "predict", "get_model_status"))
 SIGNATURE = "serving_default"
+MOST_FLAGS = 20
+"""So many flags are told: a call's metadata must be short (clients take 8 KB)."""
 
 
 class PredictionService(PredictionServiceServicer):
@@ -43,18 +46,23 @@ class PredictionService(PredictionServiceServicer):
         self._repository = repository
 
     async def Predict(self, request: Any, context: Any) -> Any:  # noqa: N802 - named by the protocol
-        """Give the predictions for the rows of a request; the call's metadata may ask for an ``interval``."""
+        """Give the predictions for the rows of a request; the call's metadata may ask for an ``interval``.
+
+        The first numbers outside the range of training stand in the trailing metadata, as JSON, under ``flags``.
+        """
         served = find(self._repository, request.model_spec)
         interval = dict(context.invocation_metadata()).get("interval")
-        level = interval and level_of(interval)
+        level = level_of(interval) if interval is not None else None
         most = self._repository.settings.most_rows
         if request.ByteSize() > LARGE:
             columns = await asyncio.to_thread(columns_of, request.inputs, served, most)
         else:
             columns = columns_of(request.inputs, served, most)
         found = await served.answer(columns)
+        if flags := served.rows.flags(columns):
+            context.set_trailing_metadata((("flags", json.dumps(flags[:MOST_FLAGS])),))
         named = outputs(found)
-        if level:
+        if level is not None:
             named |= surroundings(found, served.version.intervals, level, named=False)
         chosen = list(request.output_filter) or list(named)
         if unknown := [name for name in chosen if name not in named]:

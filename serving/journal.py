@@ -21,9 +21,9 @@ from serving.metrics import Metrics
 from serving.request_id import current
 from serving.served import Noted, Served
 from tasks.direct import Columns
-from tasks.errors import StoreError
+from tasks.errors import ProblemError, StoreError
 from tasks.problem import Serving, load_problem
-from tasks.sentences import listed
+from tasks.sentences import meant
 from tasks.served_rows import new_journal, recover, settle
 from tasks.store import Store
 
@@ -124,7 +124,8 @@ class Journal:
         Raises
         ------
         ProblemError
-            The declaration cannot be read: nobody knows then what is private.
+            The declaration cannot be read, or names a private column that there is not: nobody knows then what is
+            private.
         """
         declared = load_problem(served.problem, project).serving
         if not declared.log:
@@ -132,9 +133,12 @@ class Journal:
         if served.problem not in self._recovered:
             self._recovered.add(served.problem)
             recover(store)
-        names = [each.name for each in served.inputs]
-        if unknown := sorted({*declared.private} - {*names}):
-            LOG.warning(f"serving.private of {served.problem} names {listed(unknown)}, which the model does not read.")
+        columns = store.schema(served.version.test).names
+        if unknown := sorted({*declared.private} - {*columns}):
+            raise ProblemError(
+                f"serving.private of {served.problem} names {unknown[0]!r}, which is no column of its "
+                f"data{meant(unknown[0], columns)}."
+            )
         inputs = tuple(each for each in served.inputs if each.name not in declared.private)
         page = self._pages.setdefault((served.problem, served.number, inputs), Page(served, inputs, store))
         return lambda columns, prediction: self._note(page, columns, prediction, declared)

@@ -19,7 +19,7 @@ from serving.metrics import Metrics
 from serving.served import Served
 from serving.settings import Settings
 from tasks.errors import ProblemError, SalamanderError
-from tasks.problem import problem_names
+from tasks.problem import declaration, problem_names
 from tasks.registry import Registry
 from tasks.store import Store
 
@@ -30,6 +30,8 @@ Label = Literal["champion", "previous"]
 LOG = logging.getLogger("salamander.repository")
 AGAIN_SECONDS = 30.0
 """After so long a champion that could not be loaded is tried again, though nothing was moved."""
+MOST_AT_ONCE = 3
+"""So many problems are looked at side by side, so that threads are left for large requests."""
 
 
 class NotServed(ProblemError):  # noqa: N818 - says what is the matter
@@ -50,6 +52,15 @@ class Offer:
         return {label: served for label, served in both.items() if served}
 
 
+@dataclass
+class _Seen:
+    """What of a problem was looked at: its newest decision, its declaration, and when to try what failed again."""
+
+    decision: int = 0
+    declared: tuple[int, int] = (0, 0)
+    again_at: float = float("inf")
+
+
 class Repository:
     """The models of one process.
 
@@ -63,8 +74,7 @@ class Repository:
         self.settings, self.journal = settings, journal
         self.metrics = metrics or Metrics()
         self.offers: dict[str, Offer] = {}
-        self._looked_at: dict[str, int] = {}
-        self._again_at: dict[str, float] = {}
+        self._seen: dict[str, _Seen] = {}
 
     def find(self, problem: str, version: int | None = None, label: str | None = None) -> Served:
         """Give what answers for a problem: the champion, or the version of a number or label.
@@ -107,38 +117,64 @@ class Repository:
                 await served.close()
 
     async def _follow(self) -> None:
-        closing: set[asyncio.Task[None]] = set()
+        """Look at all problems again and again, side by side: one that loads slowly does not delay another."""
+        looking, under_way, some = set[str](), set[asyncio.Task[None]](), asyncio.Semaphore(MOST_AT_ONCE)
+
+        async def look(name: str) -> None:
+            try:
+                async with some:
+                    let_go = await asyncio.to_thread(self.look, name)
+            finally:
+                looking.discard(name)
+            for old in let_go:
+                await old.close()
+
         while True:
             await asyncio.sleep(self.settings.poll_seconds)
-            for old in await asyncio.to_thread(self.load):
-                task = asyncio.create_task(old.close())
-                closing.add(task)
-                task.add_done_callback(closing.discard)
+            for name in {*await asyncio.to_thread(self._names)} - looking:
+                looking.add(name)
+                task = asyncio.create_task(look(name))
+                under_way.add(task)
+                task.add_done_callback(under_way.discard)
 
-    def load(self) -> list[Served]:
-        """Bring what is served in line with what is in production, and give what is not served any more; blocks."""
-        let_go: list[Served] = []
-        for name in self.settings.problems or problem_names(self.settings.project):
-            registry = Registry(Store.at(self.settings.store, name))
-            before = self.offers.get(name, Offer()).all().values()
-            try:
-                if self._moved(name, registry):
-                    self._take(name, registry)
-            except Exception as error:  # whatever is wrong with one problem, the others are served
-                self._complain(name, registry.store, error)
-                self._again_at[name] = time.monotonic() + AGAIN_SECONDS
-            now = {id(served) for served in self.offers.get(name, Offer()).all().values()}
-            let_go += [served for served in before if id(served) not in now]
-        return let_go
+    def _names(self) -> tuple[str, ...]:
+        return self.settings.problems or problem_names(self.settings.project)
 
-    def _moved(self, name: str, registry: Registry) -> bool:
-        """Tell whether something was decided since this was asked last, or it is time to try again."""
-        newest = registry.newest()
-        if newest == self._looked_at.get(name, 0) and time.monotonic() < self._again_at.get(name, float("inf")):
-            return False
-        self._looked_at[name] = newest
-        self._again_at.pop(name, None)
-        return True
+    def load(self) -> None:
+        """Load what is in production of every problem, one after another; blocks."""
+        for name in self._names():
+            self.look(name)
+
+    def look(self, name: str) -> list[Served]:
+        """Bring what is served of a problem in line with what is declared and in production; blocks.
+
+        Returns
+        -------
+        list of Served
+            What is not served any more, and is to be closed.
+        """
+        seen = self._seen.setdefault(name, _Seen())
+        registry = Registry(Store.at(self.settings.store, name))
+        before = self.offers.get(name, Offer()).all().values()
+        try:
+            if self._is_declared_anew(name, seen):
+                for served in before:
+                    self._note(served, registry.store)
+            if _is_decided_anew(registry, seen):
+                self._take(name, registry)
+        except Exception as error:  # whatever is wrong with one problem, the others are served
+            self._complain(name, registry.store, error)
+            seen.again_at = time.monotonic() + AGAIN_SECONDS
+        now = {id(served) for served in self.offers.get(name, Offer()).all().values()}
+        return [served for served in before if id(served) not in now]
+
+    def _is_declared_anew(self, name: str, seen: _Seen) -> bool:
+        """Tell whether the declaration is another than when this was asked last."""
+        before, seen.declared = seen.declared, (0, 0)
+        with suppress(OSError):  # there may be none: a store is served without its project too
+            found = declaration(name, self.settings.project).stat()
+            seen.declared = found.st_mtime_ns, found.st_size
+        return seen.declared != before
 
     def _take(self, name: str, registry: Registry) -> None:
         """Load what the newest decision says; the champion answers before the one before it is loaded."""
@@ -166,15 +202,22 @@ class Repository:
     def _loaded(self, number: int, registry: Registry) -> Served:
         store, begun = registry.store, time.perf_counter()
         served = Served(registry.version(number), store, self.metrics.batches.labels(store.problem).observe)
-        if self.journal:
-            try:
-                served.noted = self.journal.page(served, store, self.settings.project)
-            except SalamanderError as error:  # nobody knows what is private; that is no reason not to answer
-                LOG.warning(f"Nothing is noted: {error}", extra={"fields": {"problem": served.problem}})
+        self._note(served, store)
         seconds = round(time.perf_counter() - begun, 3)
         fields = {"problem": store.problem, "version": number, "seconds": seconds}
         LOG.info("A version is loaded, checked and warm.", extra={"fields": fields})
         return served
+
+    def _note(self, served: Served, store: Store) -> None:
+        """Have noted what a version predicts, as its problem declares now."""
+        if self.journal is None:
+            return
+        try:
+            served.noted = self.journal.page(served, store, self.settings.project)
+        except SalamanderError as error:  # nobody knows what is private; that is no reason not to answer
+            served.noted = None
+            fields = {"problem": served.problem, "version": served.number}
+            LOG.warning(f"Nothing is noted: {error}", extra={"fields": fields})
 
     def _offer(self, name: str, offer: Offer, before: Offer) -> None:
         self.offers[name] = offer
@@ -196,3 +239,12 @@ class Repository:
         self.metrics.troubles.labels(name).inc()
         fields = {"problem": name, "goes_on": before.champion and before.champion.number}
         LOG.error(sentence, extra={"fields": fields})
+
+
+def _is_decided_anew(registry: Registry, seen: _Seen) -> bool:
+    """Tell whether something was decided since this was asked last, or it is time to try again."""
+    newest = registry.newest()
+    if newest == seen.decision and time.monotonic() < seen.again_at:
+        return False
+    seen.decision, seen.again_at = newest, float("inf")
+    return True

@@ -319,6 +319,11 @@ class Problem(Declared):
         return self
 
 
+def declaration(name: str, project: Path) -> Path:
+    """Give the file that declares a problem."""
+    return project / "data" / name / "problem.toml"
+
+
 def load_problem(name: str, project: Path) -> Problem:
     """Give the problem declared in ``project/data/<name>/problem.toml``.
 
@@ -327,7 +332,7 @@ def load_problem(name: str, project: Path) -> Problem:
     ProblemError
         There is no such problem, or its file is not right: in one sentence.
     """
-    path = project / "data" / name / "problem.toml"
+    path = declaration(name, project)
     if len(name.encode(errors="replace")) > 255 or not path.is_file():
         known = problem_names(project)
         raise ProblemError(

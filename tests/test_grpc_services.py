@@ -1,5 +1,6 @@
 """The answers over gRPC, from a started server, asked with TensorFlow Serving's own stubs."""
 
+import json
 import re
 from pathlib import Path
 
@@ -179,6 +180,7 @@ def test_an_interval_is_answered_where_the_metadata_of_the_call_ask_for_one(pred
     ("level", "sentence"),
     [
         ("0.5", "This version has no interval of level 0.5; allowed are: 0.9."),
+        ("", '"interval" is "", but must be a level between 0 and 1, such as 0.9.'),
         ("ninety", '"interval" is "ninety", but must be a level between 0 and 1, such as 0.9.'),
         ("90", '"interval" is 90.0, but must be a level between 0 and 1, such as 0.9.'),
     ],
@@ -187,6 +189,16 @@ def test_a_level_that_is_none_or_not_known_is_told_by_a_sentence(predict_service
     with pytest.raises(grpc.RpcError) as caught:
         predict_service.Predict(question("houses", HOUSES), metadata=[("interval", level)])
     assert (caught.value.code().name, caught.value.details()) == ("INVALID_ARGUMENT", sentence)
+
+
+def test_numbers_outside_of_training_are_answered_and_flagged_in_the_trailing_metadata(predict_service):
+    far = HOUSES | {"area": tf.make_tensor_proto([80.0, 1e6], dtype=tf.float64)}
+    answered, call = predict_service.Predict.with_call(question("houses", far))
+    assert len(plain(answered.outputs["prediction"])) == 2
+    (flag,) = json.loads(dict(call.trailing_metadata())["flags"])
+    assert (flag["row"], flag["column"], flag["value"]) == (1, "area", 1e6)
+    _, call = predict_service.Predict.with_call(question("houses", HOUSES))
+    assert "flags" not in dict(call.trailing_metadata())
 
 
 def test_the_metadata_say_what_is_read_and_answered(predict_service):

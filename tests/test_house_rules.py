@@ -152,7 +152,7 @@ def test_the_problem_that_the_readme_declares_is_right(tmp_path: Path) -> None:
     assert declared.scoring is not None
     assert declared.scoring.schedule is not None
     declared = Problem.model_validate(head | {"candidates": "auto"} | tomllib.loads(serving))
-    assert declared.serving.private == ("name",)
+    assert declared.serving.private == ("Name",)
 
 
 def salamander(project: Path, *words: str) -> None:

@@ -1,15 +1,20 @@
 """What a process serves follows the pointer: beside the old one, checked, in one step, and never a broken one."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from serving import repository as module
+from serving.journal import Journal
+from serving.metrics import Metrics
 from serving.repository import NotServed, Repository
+from serving.served import Served
 from serving.settings import Settings
 from tasks.registry import Registry
+from tasks.served_rows import served_rows
 from tasks.store import Store
 
 ROW = {"x": np.array([3.0]), "place": np.array(["hill"], dtype=object)}
@@ -99,11 +104,11 @@ def test_what_is_held_already_is_not_loaded_again(repository, promote, registry)
     repository.load()
     first = repository.find("houses")
     promote(2)
-    assert repository.load() == []
+    assert repository.look("houses") == []
     assert repository.find("houses", label="previous") is first
     second = repository.find("houses")
     registry.rollback()
-    assert repository.load() == [second]
+    assert repository.look("houses") == [second]
     assert repository.find("houses") is first
     assert answering(repository) == {"champion": 1}
 
@@ -113,7 +118,7 @@ def test_a_decision_that_moves_nothing_loads_nothing(repository, promote, regist
     repository.load()
     first = repository.find("houses")
     registry.freeze("A holiday.")
-    assert repository.load() == []
+    assert repository.look("houses") == []
     assert repository.find("houses") is first
 
 
@@ -159,7 +164,7 @@ def test_what_could_not_be_loaded_is_tried_again_after_a_while(repository, promo
     repository.load()
     assert not repository.ready()
     monkeypatch.setattr(module, "AGAIN_SECONDS", 0)
-    repository._again_at["houses"] = 0
+    repository._seen["houses"].again_at = 0
     repository.load()
     assert answering(repository) == {"champion": 1}
     assert repository.offers["houses"].trouble is None
@@ -197,3 +202,58 @@ def test_a_swap_is_followed_and_requests_in_flight_end_on_the_old_version(reposi
     text = repository.metrics.text().decode()
     assert 'salamander_swaps_total{problem="houses"} 2.0' in text
     assert 'salamander_version{label="champion",problem="houses"} 3.0' in text
+
+
+def test_a_problem_that_loads_slowly_does_not_delay_another(store, promote, project) -> None:
+    found = Repository(Settings(project, str(store.root), problems=("slow", "houses"), poll_seconds=0.01))
+    begun, go = threading.Event(), threading.Event()
+    look = found.look
+
+    def looked(name: str) -> list[Served]:
+        if name == "slow" and found.offers:
+            begun.set()
+            go.wait()
+        return look(name)
+
+    found.look = looked
+    promote(1)
+
+    async def followed() -> None:
+        async with found.following():
+            try:
+                await until(begun.is_set)
+                await asyncio.to_thread(promote, 2)
+                await until(lambda: answering(found)["champion"] == 2)
+            finally:
+                go.set()
+
+    asyncio.run(followed())
+
+
+def test_a_declaration_that_changes_counts_at_once(store, promote, project, caplog) -> None:
+    def declare(serving: str) -> None:
+        place = project / "data" / "houses" / "problem.toml"
+        place.parent.mkdir(exist_ok=True)
+        head = 'task = "regression"\ntarget = "y"\nsource = { kind = "bundled", name = "diabetes" }\n'
+        place.write_text(f'{head}candidates = "auto"\n[serving]\n{serving}\n')
+
+    async def noted(journal: Journal) -> None:
+        repository = Repository(Settings(project, str(store.root), problems=("houses",)), journal)
+        repository.load()
+        for serving in ('private = ["place"]', 'private = ["plase"]', "log = 0", ""):
+            declare(serving)
+            repository.look("houses")
+            await repository.find("houses").answer(ROW)
+
+    declare("")
+    promote(1)
+    journal = Journal(Metrics())
+    asyncio.run(noted(journal))
+    journal.close()
+    asked = [row["asked"] for batch in served_rows(store) for row in batch.to_pylist()]
+    assert sorted(asked, key=len) == [{"x": 3.0}, {"x": 3.0, "place": "hill"}]
+    (warning,) = (record.message for record in caplog.records if record.levelname == "WARNING")
+    assert warning == (
+        "Nothing is noted: serving.private of houses names 'plase', which is no column of its data (did you mean "
+        "'place'?)."
+    )
