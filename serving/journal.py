@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
 import pyarrow as pa
@@ -21,10 +21,10 @@ from serving.metrics import Metrics
 from serving.request_id import current
 from serving.served import Noted, Served
 from tasks.direct import Columns
-from tasks.errors import ProblemError, StoreError
+from tasks.errors import ProblemError
 from tasks.problem import Serving, load_problem
 from tasks.sentences import meant
-from tasks.served_rows import new_journal, recover, settle
+from tasks.served_rows import OpenJournal, recover
 from tasks.store import Store
 
 if TYPE_CHECKING:
@@ -54,10 +54,8 @@ class Page:
         self.store, self.problem, self.number = store, served.problem, served.number
         self.inputs = inputs
         self.answers = _type_of_answers(served.version.model)
-        self.path: Path | None = None
-        self.file: IO[bytes] | None = None
-        self.writer: Any = None
-        self.since = 0.0
+        self.journal: OpenJournal | None = None
+        self.settled_at = float("-inf")
 
     def batch(self, notes: list[_Note]) -> pa.RecordBatch:
         """Give notes as rows; see `served_rows` for the columns."""
@@ -83,26 +81,22 @@ class Page:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write rows to the journal, a new one where none is open; what is written outlives this process."""
-        if self.file is None:
-            self.path, self.file = new_journal(self.store, self.number)
-            self.writer = pa.ipc.new_stream(self.file, batch.schema)
-            self.since = time.monotonic()
-        self.writer.write_batch(batch)
+        if self.journal is None:
+            self.journal = OpenJournal(self.store, self.number, batch.schema)
+        self.journal.write(batch)
 
     def is_due(self) -> bool:
-        """Tell whether the open journal is large or old enough to become a part."""
-        if self.file is None:
-            return False
-        return self.file.tell() >= PART_BYTES or time.monotonic() - self.since >= PART_SECONDS
+        """Tell whether it is time to settle: at first, since other processes may have left journals, and ever again."""
+        large = self.journal is not None and self.journal.size >= PART_BYTES
+        return large or time.monotonic() - self.settled_at >= PART_SECONDS
 
     def settle(self) -> None:
-        """Turn the journal that is open, if one is, into a part."""
-        if self.file is None or self.path is None:
-            return
-        self.writer.close()
-        settle(self.store, self.path)
-        self.file.close()  # which unlocks it: only now, so that nobody takes it for one that was left behind
-        self.path = self.file = self.writer = None
+        """Turn the journal that is open, and those that others have left, into parts."""
+        self.settled_at = time.monotonic()
+        if self.journal is not None:
+            self.journal.close()
+            self.journal = None
+        recover(self.store)
 
 
 class Journal:
@@ -113,7 +107,6 @@ class Journal:
         self._notes: list[_Note] = []
         self._rows = 0
         self._pages: dict[tuple[str, int, tuple[Input, ...]], Page] = {}
-        self._recovered: set[str] = set()
         self._guard, self._ended = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -130,9 +123,6 @@ class Journal:
         declared = load_problem(served.problem, project).serving
         if not declared.log:
             return None
-        if served.problem not in self._recovered:
-            self._recovered.add(served.problem)
-            recover(store)
         columns = store.schema(served.version.test).names
         if unknown := sorted({*declared.private} - {*columns}):
             raise ProblemError(
@@ -162,8 +152,8 @@ class Journal:
 
     def _run(self) -> None:
         while not self._ended.wait(WRITE_SECONDS):
-            self._write()
             self._settle(only_due=True)
+            self._write()
         self._write()
         self._settle(only_due=False)
 
@@ -177,7 +167,7 @@ class Journal:
             page, rows = each[0].page, sum(len(note.prediction.values) for note in each)
             try:
                 page.write(page.batch(each))
-            except (OSError, ValueError, TypeError) as error:  # no room on the disk, a value of no known type
+            except Exception as error:  # no room on the disk, a value of no known type: the next may be noted again
                 self._metrics.dropped.labels(page.problem).inc(rows)
                 fields = {"problem": page.problem, "error": str(error)}
                 LOG.exception("Predictions could not be noted.", extra={"fields": fields})
@@ -189,7 +179,7 @@ class Journal:
             try:
                 if not only_due or page.is_due():
                     page.settle()
-            except (OSError, StoreError) as error:  # the journal stays as it is, and the next start settles it
+            except Exception as error:  # no room on the disk: what is left is settled the next time
                 fields = {"problem": page.problem, "error": str(error)}
                 LOG.exception("A journal could not be settled.", extra={"fields": fields})
 

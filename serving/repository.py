@@ -214,7 +214,7 @@ class Repository:
             return
         try:
             served.noted = self.journal.page(served, store, self.settings.project)
-        except SalamanderError as error:  # nobody knows what is private; that is no reason not to answer
+        except Exception as error:  # nobody knows what is private; that is no reason not to answer
             served.noted = None
             fields = {"problem": served.problem, "version": served.number}
             LOG.warning(f"Nothing is noted: {error}", extra={"fields": fields})

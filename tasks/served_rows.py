@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from tasks.arrow import compute, gathered, parquet_file
 from tasks.store import Store
@@ -43,30 +43,78 @@ def served_rows(store: Store, version: int | None = None, since: datetime | None
                 yield found
 
 
-def new_journal(store: Store, version: int) -> tuple[Path, IO[bytes]]:
-    """Give the path of a new journal of a version, and its file, locked: it is unlocked when it is closed."""
-    stem = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-v{version}-{uuid.uuid4().hex[:12]}"
-    path = store.folder / FOLDER / f"{stem}{JOURNAL}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.with_suffix(UNLOCKED).open("wb", buffering=0)
-    fcntl.flock(file, fcntl.LOCK_EX)
-    path.with_suffix(UNLOCKED).rename(path)  # seen by others only now that it is locked
-    return path, file
+class OpenJournal:
+    """A journal of a version that is being written, and locked until it is closed; it always ends with a whole batch.
+
+    Attributes
+    ----------
+    size : int
+        In bytes.
+
+    Raises
+    ------
+    OSError
+        There is no room for it.
+    """
+
+    def __init__(self, store: Store, version: int, schema: pa.Schema) -> None:
+        stem = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-v{version}-{uuid.uuid4().hex[:12]}"
+        self.size, path = 0, store.folder / FOLDER / f"{stem}{JOURNAL}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.with_suffix(UNLOCKED).open("ab", buffering=0)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._append(schema.serialize())
+            path.with_suffix(UNLOCKED).rename(path)  # seen by others only now that it is locked
+        except OSError:
+            path.with_suffix(UNLOCKED).unlink()
+            self.close()
+            raise
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write rows: once this has ended they outlive this process.
+
+        Raises
+        ------
+        OSError
+            There is no room for them; the journal is as it was before.
+        """
+        self._append(batch.serialize())
+
+    def close(self) -> None:
+        """Unlock it, for `recover` to settle."""
+        self._file.close()
+
+    def _append(self, content: pa.Buffer) -> None:
+        rest = memoryview(content)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]  # where there is room for a part only, that is written
+        except OSError:
+            self._file.truncate(self.size)
+            raise
+        self.size += len(content)
 
 
 def recover(store: Store) -> int:
-    """Settle the journals that nobody writes any more, as those of a process that was killed; give how many."""
+    """Settle the journals that nobody writes any more: those that were closed, and those of a process that was killed.
+
+    Returns
+    -------
+    int
+        How many.
+    """
     found = 0
     for path in sorted((store.folder / FOLDER).glob(f"*{JOURNAL}")):
         with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(file.fileno()).st_nlink:  # else another process has settled it just now
-                settle(store, path)
+                _settle(store, path)
                 found += 1
     return found
 
 
-def settle(store: Store, journal: Path) -> None:
+def _settle(store: Store, journal: Path) -> None:
     """Turn a journal into a part of the same name; a kill at any moment leaves the one, or both, which is as good."""
     import pyarrow.parquet as pq
 
@@ -98,17 +146,21 @@ def _read(stem: Path) -> Iterator[pa.RecordBatch]:
 
 
 def _stream(journal: Path) -> Iterator[pa.RecordBatch]:
-    """Read the batches of a journal up to the last that is whole."""
+    """Read the batches of a journal up to the last that is whole.
+
+    What follows is of a process that was killed in the middle of a batch, or of a machine that lost its power.
+    """
     import pyarrow as pa
 
     with journal.open("rb") as file:
         try:
             stream = pa.ipc.open_stream(file)
-        except pa.ArrowInvalid:  # its writer was ended before the first batch
+        except (pa.ArrowException, OSError):
             return
         while True:
             try:
                 batch = stream.read_next_batch()
-            except (StopIteration, pa.ArrowInvalid, OSError):  # the end, or a batch that was cut off
+                batch.validate(full=True)
+            except (StopIteration, pa.ArrowException, OSError):
                 return
             yield batch

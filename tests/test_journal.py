@@ -1,6 +1,7 @@
 """The log of predictions: what the declaration says, no more, and never in the way of an answer."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 
@@ -64,6 +65,13 @@ def answer(served: Served, times: int = 1) -> None:
     asyncio.run(asked())
 
 
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 600
+    while not condition():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.01)
+
+
 def noted(store) -> list[dict]:
     return [row for batch in served_rows(store) for row in batch.to_pylist()]
 
@@ -82,7 +90,7 @@ def test_what_was_asked_and_predicted_is_noted(journal, served, store, noting) -
     assert [row["prediction"] for row in rows] == values
     assert [row["asked"] for row in rows] == [{"x": 1.0, "place": "shore"}, {"x": None, "place": None}]
     assert [(row["request"], row["row"], row["version"]) for row in rows] == [("request-0", 0, 0), ("request-0", 1, 0)]
-    assert time.time() - rows[0]["at"].timestamp() < 60
+    assert time.time() - rows[0]["at"].timestamp() < 3600
     assert count(journal, "rows") == 2
 
 
@@ -146,10 +154,7 @@ def test_a_journal_that_is_large_becomes_a_part_while_others_are_written(
     monkeypatch.setattr(module, "PART_BYTES", 1)
     noting()
     answer(served)
-    end = time.monotonic() + 60
-    while not [*(store.folder / "served").glob("*.parquet")]:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    until(lambda: any((store.folder / "served").glob("*.parquet")))
     answer(served, 3)
     journal.close()
     assert len(noted(store)) == 8
@@ -163,3 +168,36 @@ def test_collecting_leaves_what_was_noted_alone(journal, served, store, noting) 
 
     collect(store, Retention(versions=1, snapshots=1, days=0), timedelta(0))
     assert len(noted(store)) == 2
+
+
+def test_what_others_left_is_settled_beside_and_never_in_the_way(journal, served, store, noting) -> None:
+    folder = store.folder / "served"
+    folder.mkdir()
+    left = folder / "20260101T000000000000-v0-aaaaaaaaaaaa.arrows"
+    left.write_bytes(bytes(1000))
+    noting()
+    answer(served)
+    journal.close()
+    assert not left.exists()
+    assert len(noted(store)) == 2
+
+
+def test_a_part_that_cannot_be_written_is_tried_again_and_noting_goes_on(
+    journal, served, store, monkeypatch, noting
+) -> None:
+    def full(_store) -> None:
+        tried.set()
+        raise OSError("no room")
+
+    tried = threading.Event()
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "PART_BYTES", 1)
+        patched.setattr(module, "recover", full)
+        noting()
+        answer(served)
+        assert tried.wait(600)
+        until(lambda: count(journal, "rows") == 2)
+    answer(served, 3)
+    journal.close()
+    assert len(noted(store)) == 8
+    assert not [*(store.folder / "served").glob("*.arrows")]
