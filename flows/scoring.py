@@ -97,7 +97,14 @@ def _to_where(problem: Problem, out: str | None, project: Path) -> str:
     if problem.scoring is None:
         raise ProblemError(f"{problem.name} declares no [scoring] with an out; name the file with --out.")
     named = datetime.now(UTC).strftime(problem.scoring.out)
-    return named if "://" in named else str(project / named)
+    if "://" in named:
+        return named
+    path = project / named
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)  # it may be of a month that has just begun
+    except OSError as error:
+        raise ProblemError(f"scoring.out: {path} cannot be written: {error.strerror or error}.") from error
+    return str(path)
 
 
 def _rows(

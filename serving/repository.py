@@ -88,15 +88,13 @@ class Repository:
         if offer is None:
             known = ", ".join(self.offers) or "none"
             raise NotServed(f"There is no model {problem[:80]!r} here; served are: {known}.")
-        if version is None and label in {None, "champion"} and offer.champion:
-            return offer.champion
-        found = {**offer.all(), **{str(served.number): served for served in offer.all().values()}}
-        asked = str(version) if version is not None else label or "champion"
-        if asked not in found:
-            known = ", ".join(f"{served.number} ({name})" for name, served in offer.all().items())
-            shown = asked if version is not None or asked.isalnum() else repr(asked[:80])
-            raise NotServed(f"{problem} has no version {shown} here; served are: {known or 'none'}.")
-        return found[asked]
+        asked = (label or "champion") if version is None else version
+        for name, served in offer.all().items():
+            if asked in (name, served.number):
+                return served
+        shown = asked if isinstance(asked, int) or asked.isalnum() else repr(asked[:80])
+        known = ", ".join(f"{served.number} ({name})" for name, served in offer.all().items())
+        raise NotServed(f"{problem} has no version {shown} here; served are: {known or 'none'}.")
 
     def ready(self) -> bool:
         """Tell whether there is something that answers for every problem that has something in production."""

@@ -78,7 +78,9 @@ class Rows:
         return self._checked({next(iter(self._names)): value}, lambda _name, row: f"instances[{row}]")
 
     def columns(self, value: Any, most_rows: int = Settings.most_rows) -> Columns:
-        """Give the columns of an object of lists by name; where all inputs are numbers, rows as arrays will do.
+        """Give the columns of an object of lists by name, or of a list where there is one column.
+
+        Where all inputs are numbers, rows as arrays will do.
 
         Raises
         ------
@@ -89,6 +91,9 @@ class Rows:
             _check_rows(value, "inputs", most_rows)
             if set(map(type, cast("list[Any]", value))) == {list}:
                 return self._arrays(cast("list[list[Any]]", value), "inputs")
+            if len(self.inputs) == 1:
+                only = next(iter(self._names))
+                return self._checked({only: cast("list[Any]", value)}, lambda _name, row: f"inputs[{row}]")
         if not isinstance(value, dict):
             raise BadRequest(f'"inputs" must be an object of lists by column{self._or_arrays()}, not {shown(value)}.')
         lists = cast("dict[str, Any]", value)

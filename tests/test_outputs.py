@@ -17,13 +17,17 @@ TABLE = pa.table({"house": ["a", "b"], "prediction": [1.5, None]})
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_a_file_stands_in_the_place_of_the_one_before(store: Store, tmp_path: Path, suffix: str) -> None:
-    target = tmp_path / f"out{suffix}"
+@pytest.mark.parametrize("kind", ["", "file://"])
+def test_a_file_stands_in_the_place_of_the_one_before(store: Store, tmp_path: Path, kind: str, suffix: str) -> None:
+    target, other = tmp_path / f"out{suffix}", tmp_path / "other"
     target.write_text("before")
-    write_to(store, store.keep_table(TABLE, "scored"), str(target))
+    other.hardlink_to(target)
+    check_target(f"{kind}{target}")
+    write_to(store, store.keep_table(TABLE, "scored"), f"{kind}{target}")
     found = pd.read_csv(target) if suffix == ".csv" else pd.read_parquet(target)
     assert found["prediction"].tolist()[0] == 1.5
     assert [path.name for path in tmp_path.glob("out*")] == [target.name]
+    assert other.read_text() == "before"  # it was not written into, but put in its place
 
 
 def test_an_object_is_written_to_a_bucket(
@@ -55,7 +59,9 @@ def test_an_object_is_written_to_a_bucket(
         ("out.xlsx", r"out\.xlsx is of a kind that is not written; allowed: \.csv, \.parquet"),
         ("s3://bucket/out.json", r"is of a kind that is not written"),
         ("nowhere/out.csv", r"the folder nowhere does not exist"),
-        ("moon://base/out.csv", r"moon://base/out\.csv is not an address: Protocol not known"),
+        ("file:///nowhere/out.csv", r"the folder /nowhere does not exist"),
+        ("memory://out.csv", r"memory://out\.csv is nothing that is written to; allowed are a path, file://, s3://"),
+        ("gs://bucket/out.csv", r"gs://bucket/out\.csv needs a package that is not installed: .*gcsfs"),
     ],
 )
 def test_what_cannot_be_written_to_is_refused_before_any_work(target: str, sentence: str) -> None:

@@ -93,6 +93,7 @@ def test_versions_are_found_by_number_and_label(repository, promote) -> None:
     for asked, sentence in (
         (("houses", 1), r"houses has no version 1 here; served are: 3 \(champion\), 2 \(previous\)."),
         (("houses", None, "best"), "houses has no version best here"),
+        (("houses", None, "3"), "houses has no version 3 here"),
         (("hauses",), "There is no model 'hauses' here; served are: houses."),
     ):
         with pytest.raises(NotServed, match=sentence):

@@ -149,6 +149,13 @@ def attempted(read, value):
         return str(error), None
 
 
+def test_a_model_of_one_column_takes_its_list_alone():
+    found = ONE.columns(["good", "bad"])
+    assert list(found) == ["text"]
+    assert found["text"].tolist() == ["good", "bad"]
+    assert refused(ONE.columns, ["good", 3]).startswith("inputs[1] is 3")
+
+
 @given(JSON | NEARLY)
 def test_whatever_is_sent_becomes_columns_of_one_length_or_a_sentence(value):
     for rows in (HOUSES, PIXELS, ONE):

@@ -48,7 +48,7 @@ parameters = { column = "cold_lag_1" }
 
 SCORING = """
 [scoring]
-out = "night-%Y.csv"
+out = "nights/%Y/out.csv"
 interval = 0.8
 
 [scoring.source]
@@ -242,8 +242,8 @@ def test_what_a_problem_declares_is_scored_without_naming_it(station: Path, caps
         assert run(arguments) == 0
     finally:
         declared.write_text(DECLARED)
-    (out,) = station.glob("night-*.csv")
-    assert out.name == f"night-{datetime.now(UTC):%Y}.csv"
+    (out,) = station.glob("nights/*/out.csv")  # in a folder that was not there
+    assert out.parent.name == f"{datetime.now(UTC):%Y}"
     assert list(pd.read_csv(out)) == ["day", "prediction", "low", "high", "version", "reason"]
 
 
