@@ -12,7 +12,9 @@ import time
 from collections.abc import Generator
 from uuid import UUID
 
+import httpx
 from prefect import get_run_logger, pause_flow_run, resume_flow_run
+from prefect.exceptions import NotPausedError
 from prefect.input import RunInput
 from prefect.runtime import flow_run
 
@@ -32,14 +34,17 @@ class Approval(RunInput):
     because: str
 
 
-def answer(version: Version, registry: Registry, hours: float) -> Answer:
-    """Pause the flow run until a person decides on a version, or the hours are over, and give what was decided."""
+def answer(version: Version, registry: Registry, since: int, hours: float) -> Answer:
+    """Pause the flow run until a person decides on a version, or the hours are over, and give what was decided.
+
+    ``since`` is the number of the newest decision before the version could be decided on.
+    """
     get_run_logger().info("Version %s awaits approval for %g hours.", version.number, hours)
     form = Approval.with_initial_data(
         description=verdict_text(registry.store.problem, version.scores, version.verdict), approve=False, because=""
     )
     seconds = hours * HOUR_SECONDS
-    with _watched(version, registry, seconds) as answers:
+    with _watched(version, registry, since, seconds) as answers:
         # The server ends what is paused for too long as failed; the watch answers well before that.
         given = pause_flow_run(wait_for_input=form, timeout=int(seconds) + 600, poll_interval=1)
     if answers:
@@ -48,22 +53,21 @@ def answer(version: Version, registry: Registry, hours: float) -> Answer:
 
 
 @contextlib.contextmanager
-def _watched(version: Version, registry: Registry, seconds: float) -> Generator[list[Answer]]:
+def _watched(version: Version, registry: Registry, since: int, seconds: float) -> Generator[list[Answer]]:
     """Watch the registry and the clock meanwhile, and resume the run with the answer that is found there."""
     run, over, answers = UUID(flow_run.get_id()), threading.Event(), list[Answer]()
     deadline = time.monotonic() + seconds
-    before = registry.decision()
-    number = before.number if before else 0
 
     def watch() -> None:
         while not over.wait(LOOK_SECONDS):
-            found = _decided(version, registry, number)
+            found = answers[0] if answers else _decided(version, registry, since)
             if found is None and time.monotonic() > deadline:
                 found = Answer(approved=None, because=f"Nobody decided within {seconds / HOUR_SECONDS:g} hours.", by="")
             if found:
-                answers.append(found)
-                resume_flow_run(run, run_input={"approve": bool(found.approved), "because": found.because})
-                return
+                answers[:] = [found]
+                # It may not be paused yet, its form not be kept yet, or the server be busy: until the next look.
+                with contextlib.suppress(NotPausedError, RuntimeError, httpx.HTTPError):
+                    resume_flow_run(run, run_input={"approve": bool(found.approved), "because": found.because})
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

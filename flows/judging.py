@@ -119,4 +119,5 @@ def _asked(draft: Version, problem: Problem, store: Store, promote: bool) -> Ans
     if not (promote and draft.verdict.promote and problem.gate.approval == "manual"):
         return None
     registry = Registry(store)
-    return answer(registry.register(draft), registry, problem.gate.approval_hours)
+    since = registry.newest()
+    return answer(registry.register(draft), registry, since, problem.gate.approval_hours)

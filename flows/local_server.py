@@ -76,9 +76,9 @@ def ui_url(api_url: str) -> str:
 
 
 def healthy(url: str) -> bool:
-    """Tell whether a Prefect API answers at an address."""
+    """Tell whether a Prefect API answers at an address; one that is busy is given some time."""
     try:
-        return httpx.get(f"{url.rstrip('/')}/health", timeout=5).text.strip() == "true"
+        return httpx.get(f"{url.rstrip('/')}/health", timeout=httpx.Timeout(15, connect=5)).text.strip() == "true"
     except httpx.HTTPError:
         return False
 

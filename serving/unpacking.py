@@ -29,8 +29,8 @@ HEADER = Struct("!QQ")
 """Before a file stand its length and how many rows it may have; before an answer its length and its HTTP status."""
 
 MEMORY_BYTES = 2**30
-PATIENCE_SECONDS = 10.0
-FINE = 200
+START_SECONDS, PATIENCE_SECONDS = 60.0, 10.0
+FINE, READY = 200, b"\n"
 
 
 @cache
@@ -81,6 +81,12 @@ class Unpacker:
     @contextlib.contextmanager
     def _bounded(self) -> Generator[subprocess.Popen[bytes]]:
         """Give the process, which is ended if it takes too long."""
+        process = self._ready()
+        with _ended_after(self._patience_seconds, process):
+            yield process
+
+    def _ready(self) -> subprocess.Popen[bytes]:
+        """Give the process, started if need be, once it has imported what it needs."""
         if self._process is None or self._process.poll() is not None:
             self._end()
             self._process = subprocess.Popen(
@@ -90,12 +96,9 @@ class Unpacker:
                 stderr=subprocess.DEVNULL,
                 env=same_imports() | {"ARROW_DEFAULT_MEMORY_POOL": "system"},
             )
-        patience = threading.Timer(self._patience_seconds, self._process.kill)
-        patience.start()
-        try:
-            yield self._process
-        finally:
-            patience.cancel()
+            with _ended_after(START_SECONDS, self._process):
+                cast("IO[bytes]", self._process.stdout).read(len(READY))
+        return self._process
 
     def _end(self) -> None:
         if self._process is None:
@@ -106,6 +109,16 @@ class Unpacker:
             with contextlib.suppress(BrokenPipeError):
                 cast("IO[bytes]", pipe).close()
         self._process = None
+
+
+@contextlib.contextmanager
+def _ended_after(seconds: float, process: subprocess.Popen[bytes]) -> Generator[None]:
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 # What follows runs in the process.
@@ -155,6 +168,8 @@ def converse(memory_bytes: int) -> None:
     import_module("pyarrow.parquet")  # before there are bounds
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.stdout.buffer.write(READY)
+    sys.stdout.buffer.flush()
     while header := sys.stdin.buffer.read(HEADER.size):
         length, most_rows = HEADER.unpack(header)
         answer, status = answered(sys.stdin.buffer.read(length), most_rows)

@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import io
 import os
+import random
 import shutil
 import socket
 import sqlite3
@@ -23,6 +24,7 @@ from urllib.parse import quote
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 from rich.console import Console
 
 from tasks.fresh_process import FreshProcess
@@ -41,6 +43,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("repeatable")
+assert hasattr(providers, "_get_local_constants")
+providers._get_local_constants = lambda: providers._local_constants  # else examples depend on what others imported
 
 WINE = """
 description = "Which of three growers made a wine? A chemical analysis."
@@ -81,6 +85,7 @@ def pytest_configure() -> None:
     os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="salamander-tests-")
     os.environ["PREFECT_SERVER_API_PORT"] = str(free_port())
     os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+    os.environ["PREFECT_SERVER_DATABASE_TIMEOUT"] = os.environ["PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT"] = "120"
     os.environ["DO_NOT_TRACK"] = "1"
     os.environ.update(ENVIRONMENT)  # some tests import TensorFlow themselves
     atexit.register(_stop_server)  # after Prefect's own exit handlers, which still send logs and events to it
@@ -95,9 +100,11 @@ def _stop_server() -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    """Give a port that nothing listens on, of those that the system gives to nobody by itself."""
+    while True:
+        with socket.socket() as found, contextlib.suppress(OSError):
+            found.bind(("127.0.0.1", random.SystemRandom().randrange(20_000, 32_000)))
+            return found.getsockname()[1]
 
 
 @pytest.fixture
@@ -283,6 +290,7 @@ def serving_at(store: Store) -> Iterator[Callable[..., str]]:
                 decision = registry.promote(registry.register(version), before)
                 assert not isinstance(decision, str), decision
                 before = decision.version
+            settings = {"timeout_seconds": 600, **settings}
             given = Settings(
                 store.root.parent, str(store.root), problems=(store.problem,), port=free_port(), **settings
             )

@@ -111,6 +111,13 @@ def in_a_thread(serving: AbstractAsyncContextManager[object]) -> Iterator[asynci
         raise failed[0]
 
 
+def settings_of(root: Path, **settings: Any) -> Settings:
+    """Give what serves all problems of a store, with more time than any machine needs."""
+    return Settings(
+        root, str(root), tuple(path.name for path in root.iterdir()), **{"timeout_seconds": 600, **settings}
+    )
+
+
 @contextmanager
 def http_server(root: Path, **settings: Any) -> Iterator[str]:
     """Serve what is in production in a store over HTTP, and give the address."""
@@ -119,7 +126,7 @@ def http_server(root: Path, **settings: Any) -> Iterator[str]:
     from serving.rest import create_app
 
     port = free_port()
-    made = Settings(root, str(root), problems=tuple(path.name for path in root.iterdir()), port=port, **settings)
+    made = settings_of(root, port=port, **settings)
     repository = Repository(made)
 
     @asynccontextmanager
@@ -143,7 +150,7 @@ def grpc_server(root: Path, **settings: Any) -> Iterator[Repository]:
     """Serve what is in production in a store over gRPC."""
     from serving.grpc_server import start
 
-    made = Settings(root, str(root), problems=tuple(path.name for path in root.iterdir()), **settings)
+    made = settings_of(root, **settings)
     repository = Repository(made)
 
     @asynccontextmanager

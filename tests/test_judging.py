@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -113,12 +113,12 @@ def answering(given: dict[str, object]) -> Iterator[None]:
 
     def answer() -> None:
         with get_client(sync_client=True) as client:
-            deadline = time.monotonic() + 120
-            while time.monotonic() < deadline:
-                if runs := client.read_flow_runs(flow_run_filter=paused):
-                    resume_flow_run(runs[0].id, run_input=given)
-                    answered.set()
-                    return
+            deadline = time.monotonic() + 600
+            while not answered.is_set() and time.monotonic() < deadline:
+                for run in client.read_flow_runs(flow_run_filter=paused):
+                    with suppress(RuntimeError):  # it is paused before its form is kept
+                        resume_flow_run(run.id, run_input=given)
+                        answered.set()
                 time.sleep(0.2)
 
     thread = threading.Thread(target=answer)
@@ -163,7 +163,7 @@ def test_an_answer_from_the_command_line_ends_the_waiting(train: Train, declare:
     place = registry(project)
 
     def reject() -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while not place.versions() and time.monotonic() < deadline:
             time.sleep(0.2)
         place.reject(place.version(1), "Not this one.", by="ada")
