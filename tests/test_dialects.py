@@ -57,6 +57,11 @@ def test_a_sample_that_ends_within_a_character_is_utf_8() -> None:
     assert detect_encoding("straße, größe".encode()[:6]) == "utf-8"
 
 
+def test_a_separator_within_quotes_divides_nothing() -> None:
+    rows = '"one","two","three"\n' + '";",";;","a;"\n' * 5
+    assert "separator" not in detect(rows.encode())
+
+
 @given(st.binary(max_size=300))
 def test_whatever_the_bytes_a_dialect_can_be_declared(content: bytes) -> None:
     assert Dialect.model_validate(detect(content))

@@ -12,7 +12,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import zip_longest
+from itertools import islice, product, zip_longest
 from typing import Any
 
 from tasks.sources import Dialect
@@ -102,12 +102,12 @@ def detect_missing(columns: Sequence[Sequence[str]], default: Sequence[str]) -> 
 
 
 def _divided(text: str) -> tuple[str, str]:
-    """Give the quote and the separator that divide a text best."""
+    """Give the quote and the separator that divide a text best: at first of those with which each quote is in place."""
     quote = (
         "'" if text.count("'") > 20 * (text.count('"') + 1) and re.search(r"(^|[;,\t|])'[^']*'[;,\t|]", text) else '"'
     )
-    for separator in SEPARATORS:
-        widths = [len(record) for record in _records(text, separator, quote) if record]
+    for strict, separator in product((True, False), SEPARATORS):
+        widths = [len(record) for record in _records(text, separator, quote, strict=strict) if record]
         if not widths:
             continue
         width, count = Counter(widths).most_common(1)[0]
@@ -117,14 +117,12 @@ def _divided(text: str) -> tuple[str, str]:
     return quote, ","
 
 
-def _records(text: str, separator: str, quote: str) -> list[list[str]]:
+def _records(text: str, separator: str, quote: str, *, strict: bool = False) -> list[list[str]]:
+    """Give the fields of each record, or nothing where it cannot be read: if strict, for a quote out of place too."""
     lines = text.splitlines(keepends=True)
     lines = lines[:-1] if len(lines) > RECORDS else lines  # the last may have been cut
     try:
-        return [
-            record
-            for record, _ in zip(csv.reader(lines, delimiter=separator, quotechar=quote), range(RECORDS), strict=False)
-        ]
+        return [*islice(csv.reader(lines, delimiter=separator, quotechar=quote, strict=strict), RECORDS)]
     except csv.Error:
         return []
 
