@@ -171,6 +171,20 @@ def test_what_is_in_flight_is_answered_when_it_is_stopped(serving, promote) -> N
     assert running.process.wait(SECONDS) == 0
 
 
+def test_what_is_in_flight_has_its_time_also_where_that_is_less_than_a_second(serving, promote) -> None:
+    promote(1)
+    running = serving("--workers", "1", "--timeout-seconds", "0.9")
+
+    def never_whole() -> Iterator[bytes]:
+        yield b"{"
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(SECONDS) == 0
+
+    answer = running.client.post("/v1/models/houses:predict", content=never_whole())
+    assert answer.status_code == 408  # its own limit has ended it, not the server's end
+    assert not [line for line in running.lines() if line["level"] == "error"]
+
+
 def test_no_request_is_lost_when_it_is_stopped_under_load(serving, promote) -> None:
     promote(1)
     running = serving("--workers", "2")
