@@ -14,7 +14,7 @@ import socket
 import tempfile
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn import Config
 
@@ -67,7 +67,7 @@ def serve(settings: Settings, announce: Callable[[], None] = lambda: None) -> No
         workers=settings.workers,
         lifespan="on",
         loop="uvloop",
-        http=Connection,
+        http=cast("type[Connection]", partial(Connection, head_seconds=settings.timeout_seconds)),
         ws="none",
         log_config=log_config(),
         access_log=False,

@@ -33,7 +33,8 @@ class Settings:
     most_requests : str, optional
         Rate limit of one client in the notation of the library `limits`, such as ``"100/second"``.
     timeout_seconds : float
-        After so long a request is given up, and a body that has not arrived is refused.
+        After so long a request is given up, a body that has not arrived is refused, and a connection on which no head
+        has come is closed.
     poll_seconds : float
         How often the pointer to the champion is looked at.
     """

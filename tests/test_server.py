@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -183,6 +184,14 @@ def test_what_is_in_flight_has_its_time_also_where_that_is_less_than_a_second(se
     answer = running.client.post("/v1/models/houses:predict", content=never_whole())
     assert answer.status_code == 408  # its own limit has ended it, not the server's end
     assert not [line for line in running.lines() if line["level"] == "error"]
+
+
+def test_who_sends_half_a_head_has_the_time_of_a_request(serving, promote) -> None:
+    promote(1)
+    running = serving("--workers", "1", "--timeout-seconds", "0.9")
+    with socket.create_connection(("127.0.0.1", running.port), SECONDS) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nX-Half: ")
+        assert client.recv(1) == b""
 
 
 def test_no_request_is_lost_when_it_is_stopped_under_load(serving, promote) -> None:
