@@ -1,4 +1,4 @@
-"""What stands in front of every call over gRPC: the token, the limits, the counts, and errors as sentences.
+"""What stands in front of every call over gRPC: the token, the limits, the log, and errors as sentences.
 
 A client is told what it did wrong, and of what went wrong here only that it did: the log has the rest.
 """
@@ -10,9 +10,11 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import grpc
 
+from serving.access import Access
 from serving.guards import Rate, is_token
 from serving.repository import NotServed
 from serving.request_id import begin
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("salamander.grpc")
 ACTIONS = {"Predict": "predict", "GetModelMetadata": "metadata", "GetModelStatus": "status"}
+REQUEST_ID = "x-request-id"
 TOO_LARGE = 413
 
 
@@ -35,7 +38,9 @@ class Refused(Exception):  # noqa: N818 - says what is the matter
 
 
 class Guard(grpc.aio.ServerInterceptor):
-    """Lets calls through that may be made, and gives every answer a status.
+    """Lets calls through that may be made, and gives every answer a status; names, counts and logs them.
+
+    The name of a call is the client's own ``x-request-id`` or a new one, and is given back in the trailing metadata.
 
     Attributes
     ----------
@@ -54,27 +59,42 @@ class Guard(grpc.aio.ServerInterceptor):
         if handler is None or handler.unary_unary is None:
             return handler
         metadata = dict(handler_call_details.invocation_metadata)
-        action = ACTIONS.get(handler_call_details.method.rpartition("/")[2], "other")
+        path: str = handler_call_details.method
+        action = ACTIONS.get(path.rpartition("/")[2], "other")
 
         async def guarded(request: Any, context: Any) -> Any:
             self.begun += 1
-            begun, answer = time.perf_counter(), None
-            begin(str(metadata.get("x-request-id", "")))
+            begun, answer, client = time.perf_counter(), None, _address(context.peer())
+            name = begin(str(metadata.get(REQUEST_ID, "")))
+            code, sentence = grpc.StatusCode.CANCELLED, ""  # unless there is an answer before the client goes away
             try:
-                await self._check(metadata, context.peer())
+                await self._check(metadata, client)
                 async with asyncio.timeout(self._settings.timeout_seconds):
                     answer = await _asked(handler.unary_unary, request, context)
             except Exception as error:
                 code, sentence = self._said(error)
             else:
-                code, sentence = grpc.StatusCode.OK, ""
-            self._count(request, action, code, time.perf_counter() - begun)
-            return answer if code is grpc.StatusCode.OK else await context.abort(code, sentence)
+                code = grpc.StatusCode.OK
+            finally:
+                Access(
+                    request=name,
+                    client=client,
+                    method="POST",
+                    path=path,
+                    status=code.name,
+                    milliseconds=round((time.perf_counter() - begun) * 1000, 3),
+                    problem=problem if (problem := _model(request)[0]) in self._repository.offers else "",
+                    version=_model(answer)[1],
+                ).note(self._repository.metrics, action)
+            trailing = (*(context.trailing_metadata() or ()), (REQUEST_ID, name))
+            if code is not grpc.StatusCode.OK:
+                await context.abort(code, sentence, trailing)
+            context.set_trailing_metadata(trailing)
+            return answer
 
         return grpc.unary_unary_rpc_method_handler(guarded, handler.request_deserializer, handler.response_serializer)
 
-    async def _check(self, metadata: dict[str, Any], peer: str) -> None:
-        client, _, _ = peer.rpartition(":")
+    async def _check(self, metadata: dict[str, Any], client: str) -> None:
         if wait := await self._rate.wait(client):
             sentence = f"Too many requests: at most {self._settings.most_requests} are answered; try again in {wait} s."
             raise Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, sentence)
@@ -101,14 +121,21 @@ class Guard(grpc.aio.ServerInterceptor):
                 LOG.error("A call failed.", exc_info=error)
                 return grpc.StatusCode.INTERNAL, "Something went wrong here; the log of the server says what."
 
-    def _count(self, request: Any, action: str, code: grpc.StatusCode, seconds: float) -> None:
-        name = request.model_spec.name if "model_spec" in request.DESCRIPTOR.fields_by_name else ""
-        problem = name if name in self._repository.offers else ""
-        self._repository.metrics.requests.labels(problem, action, code.name).inc()
-        self._repository.metrics.seconds.labels(problem, action).observe(seconds)
-
 
 async def _asked(method: Callable[[Any, Any], Any], request: Any, context: Any) -> Any:
     """Give the answer of a method; those that nobody wrote raise at once."""
     answer = method(request, context)
     return await answer if asyncio.iscoroutine(answer) else answer
+
+
+def _address(peer: str) -> str:
+    """Give the address in what gRPC calls a peer, such as ``ipv4:127.0.0.1:4000`` or ``ipv6:%5B::1%5D:4000``."""
+    return unquote(peer.partition(":")[2].rpartition(":")[0]).strip("[]")
+
+
+def _model(message: Any) -> tuple[str, str]:
+    """Give the name and the version of the model that a request or an answer is about; empty where it does not say."""
+    if message is None or "model_spec" not in message.DESCRIPTOR.fields_by_name:
+        return "", ""
+    spec = message.model_spec
+    return spec.name, str(spec.version.value) if spec.HasField("version") else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
+from serving.access import OPERATING, Access
 from serving.request_id import begin
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from serving.repository import Repository
 
-ACCESS = logging.getLogger("salamander.access")
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 MODEL = re.compile(r"/v1/models/(?P<name>[^/:]+)(?:/(?:versions|labels)/[^/:]+)?(?:[:/](?P<action>[a-z]+))?")
 ACTIONS = {None: "status", "predict": "predict", "metadata": "metadata"}
@@ -94,29 +93,22 @@ class Observed:
             self._note(scope, request, answer, time.perf_counter() - begun)
 
     def _note(self, scope: Scope, request: str, answer: dict[str, Any], seconds: float) -> None:
-        asked, code = self._asked(scope["path"]), answer["code"]
-        metrics = self._repository.metrics
-        metrics.requests.labels(asked.problem, asked.action, str(code)).inc()
-        metrics.seconds.labels(asked.problem, asked.action).observe(seconds)
-        level = logging.DEBUG if asked.action == "operating" else logging.INFO  # a probe every second is no news
-        if ACCESS.isEnabledFor(level):
-            client = scope.get("client")
-            fields = {
-                "request": request,
-                "client": client[0] if client else None,
-                "method": scope["method"],
-                "path": scope["path"],
-                "status": code,
-                "milliseconds": round(seconds * 1000, 3),
-                "problem": asked.problem,
-                "version": answer.get("version", ""),
-            }
-            ACCESS.log(level, "request", extra={"fields": fields})
+        asked, client = self._asked(scope["path"]), scope.get("client")
+        Access(
+            request=request,
+            client=client[0] if client else None,
+            method=scope["method"],
+            path=scope["path"],
+            status=answer["code"],
+            milliseconds=round(seconds * 1000, 3),
+            problem=asked.problem,
+            version=answer.get("version", ""),
+        ).note(self._repository.metrics, asked.action)
 
     def _asked(self, path: str) -> _Asked:
         """Give what a request is counted under: a few words, whatever clients make up."""
         found = MODEL.fullmatch(path)
         if found is None:
-            return _Asked("", "operating" if path in OPERATORS else "other")
+            return _Asked("", OPERATING if path in OPERATORS else "other")
         name = found["name"] if found["name"] in self._repository.offers else ""
         return _Asked(name, ACTIONS.get(found["action"], "other"))

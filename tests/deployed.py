@@ -1,6 +1,7 @@
 """Small problems with a model in production, for tests of what serves them."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.datasets import load_digits
 
+from serving.access import ACCESS
 from serving.repository import Repository
 from serving.settings import Settings
 from tasks.candidates import Candidate
@@ -74,6 +76,21 @@ def reviews(store: Store, **parameters: Any) -> Version:
     columns = FeatureSet(target="verdict", roles={"review": "text"}, derived={})
     candidate = Candidate(name="logistic", estimator="LogisticRegression", parameters=parameters)
     return version_from(store, candidate, columns, frame[:40], frame[40:], "classification")
+
+
+@contextmanager
+def logged_requests() -> Iterator[list[dict[str, Any]]]:
+    """Give the fields of the requests that are logged meanwhile."""
+    found: list[dict[str, Any]] = []
+    handler, level = logging.Handler(), ACCESS.level
+    handler.emit = lambda record: found.append(vars(record)["fields"])
+    ACCESS.addHandler(handler)
+    ACCESS.setLevel(logging.INFO)
+    try:
+        yield found
+    finally:
+        ACCESS.removeHandler(handler)
+        ACCESS.setLevel(level)
 
 
 @contextmanager

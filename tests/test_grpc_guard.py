@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from contextlib import contextmanager
 
 import grpc
@@ -11,8 +12,9 @@ from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
+from serving.grpc_guard import _address
 from tests.conftest import free_port
-from tests.deployed import GOOD, grpc_server
+from tests.deployed import GOOD, grpc_server, logged_requests
 
 ASKED = PredictRequest()
 ASKED.model_spec.name = "reviews"
@@ -21,7 +23,7 @@ ASKED.inputs["review"].CopyFrom(tf.make_tensor_proto([GOOD.encode()]))
 
 @contextmanager
 def guarding(deployed, **limits):
-    """Give a repository that is served with a token and a limit of 20,000 bytes, and what asks it."""
+    """Give a repository that is served with a token and a limit of 20,000 bytes, what asks it, and its stub."""
 
     def asked(request=ASKED, method="Predict", **metadata):
         given = {"authorization": "Bearer open sesame"} | {name.replace("_", "-"): v for name, v in metadata.items()}
@@ -34,7 +36,7 @@ def guarding(deployed, **limits):
         grpc.insecure_channel(f"localhost:{port}") as channel,
     ):
         stub = PredictionServiceStub(channel)
-        yield repository, asked
+        yield repository, asked, stub
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,11 @@ def guarded(deployed):
 @pytest.fixture
 def ask(guarded):
     return guarded[1]
+
+
+@pytest.fixture
+def stub(guarded):
+    return guarded[2]
 
 
 def refused(asked, *arguments, **metadata):
@@ -85,7 +92,7 @@ def test_what_takes_too_long_is_given_up(deployed, monkeypatch):
     async def never(_columns):
         await asyncio.Event().wait()
 
-    with guarding(deployed, timeout_seconds=0.1) as (repository, ask):
+    with guarding(deployed, timeout_seconds=0.1) as (repository, ask, _):
         monkeypatch.setattr(repository.find("reviews"), "answer", never)
         assert refused(ask) == ("DEADLINE_EXCEEDED", "There was no answer within 0.1 seconds.")
 
@@ -115,6 +122,78 @@ def test_calls_are_counted_by_problem_action_and_code(ask, guarded):
     stranger.model_spec.name = "made up"
     refused(ask, stranger)
     assert both() == (before[0] + 1, before[1] + 1)
+
+
+def call(stub, request=ASKED, **metadata):
+    """Give a call that was begun with these metadata."""
+    given = {name.replace("_", "-"): value for name, value in metadata.items()}
+    return stub.Predict.future(request, metadata=[*({"authorization": "Bearer open sesame"} | given).items()])
+
+
+def test_a_call_has_a_line_in_the_log_as_a_request_over_http_has(stub):
+    with logged_requests() as logged:
+        assert call(stub, x_request_id="mine").exception() is None
+        unknown = PredictRequest()
+        unknown.model_spec.name = "made up"
+        for refused_call in (call(stub, authorization="none"), call(stub, unknown)):
+            assert refused_call.exception() is not None
+    first = logged[0]
+    assert first.pop("milliseconds") > 0
+    assert first == {
+        "request": "mine",
+        "client": "127.0.0.1",
+        "method": "POST",
+        "path": "/tensorflow.serving.PredictionService/Predict",
+        "status": "OK",
+        "problem": "reviews",
+        "version": "1",
+    }
+    assert [(line["status"], line["problem"], line["version"]) for line in logged[1:]] == [
+        ("UNAUTHENTICATED", "reviews", ""),
+        ("NOT_FOUND", "", ""),
+    ]
+
+
+def test_a_call_that_its_client_cancels_is_counted_and_logged_too(guarded, stub, monkeypatch):
+    begun = threading.Event()
+
+    async def never(_columns):
+        begun.set()
+        await asyncio.Event().wait()
+
+    repository = guarded[0]
+    monkeypatch.setattr(repository.find("reviews"), "answer", never)
+    with logged_requests() as logged:
+        waiting = call(stub)
+        assert begun.wait(60)
+        waiting.cancel()
+        end = time.monotonic() + 60
+        while not logged:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    assert [(line["status"], line["problem"]) for line in logged] == [("CANCELLED", "reviews")]
+    assert 'code="CANCELLED",problem="reviews"} 1.0' in repository.metrics.text().decode()
+
+
+def test_the_name_of_a_call_is_given_back_whatever_comes_of_it_and_beside_what_else_is_told(stub):
+    assert dict(call(stub, x_request_id="mine").trailing_metadata()) == {"x-request-id": "mine"}
+    assert dict(call(stub, x_request_id="mine", authorization="none").trailing_metadata()) == {"x-request-id": "mine"}
+    assert len(dict(call(stub, x_request_id="two words").trailing_metadata())["x-request-id"]) == 32
+    far = PredictRequest()  # with a number outside the range of training, which is told in the trailing metadata too
+    far.model_spec.name = "houses"
+    rows = {"area": [1e6], "rooms": [3], "garden": [True], "place": [b"hill"]}
+    for column, values in rows.items():
+        far.inputs[column].CopyFrom(tf.make_tensor_proto(values))
+    assert dict(call(stub, far, x_request_id="mine").trailing_metadata()).keys() == {"flags", "x-request-id"}
+    far.output_filter.append("made up")  # it is refused once the flags are told
+    assert dict(call(stub, far, x_request_id="mine").trailing_metadata()).keys() == {"flags", "x-request-id"}
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"), [("ipv4:127.0.0.1:4000", "127.0.0.1"), ("ipv6:%5B::1%5D:4000", "::1"), ("unix:", "")]
+)
+def test_a_client_is_called_by_its_address(peer, address):
+    assert _address(peer) == address
 
 
 def test_many_at_once_are_all_answered(ask):

@@ -1,17 +1,17 @@
 """What an operator sees: alive, ready, counted, and a line for each request."""
 
 import asyncio
-import logging
 from types import SimpleNamespace
 
 import httpx
 import pytest
 from fastapi import FastAPI, Response
 
-from serving.observing import ACCESS, NO_ANSWER, Observed, observing_router
+from serving.observing import NO_ANSWER, Observed, observing_router
 from serving.repository import Offer, Repository
 from serving.request_id import current
 from serving.settings import Settings
+from tests.deployed import logged_requests
 
 
 @pytest.fixture
@@ -44,16 +44,8 @@ def ask(app: Observed, method: str, path: str, **headers: str) -> httpx.Response
 
 @pytest.fixture
 def logged():
-    """Give the fields of what is logged."""
-    found: list[dict] = []
-    handler = logging.Handler()
-    handler.emit = lambda record: found.append(record.fields)
-    level = ACCESS.level
-    ACCESS.addHandler(handler)
-    ACCESS.setLevel(logging.INFO)
-    yield found
-    ACCESS.removeHandler(handler)
-    ACCESS.setLevel(level)
+    with logged_requests() as found:
+        yield found
 
 
 def test_alive_and_ready_with_the_versions_that_answer(app) -> None:
