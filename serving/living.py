@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -20,6 +21,7 @@ SWITCH_SECONDS = 0.0005
 
 async def follow(settings: Settings, stack: AsyncExitStack) -> Repository:
     """Give the repository of a process, which follows the pointers and notes what is predicted until the stack ends."""
+    logging.captureWarnings(True)  # or they would stand between the lines of the log
     from serving.journal import Journal
     from serving.metrics import Metrics
     from serving.repository import Repository

@@ -1,7 +1,9 @@
 """What a serving process does beside answering, from its start to its end."""
 
 import asyncio
+import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
@@ -15,10 +17,11 @@ from tasks.served_rows import served_rows
 
 
 @pytest.fixture(autouse=True)
-def switching() -> Iterator[None]:
+def as_before() -> Iterator[None]:
     before = sys.getswitchinterval()
     yield
     sys.setswitchinterval(before)
+    logging.captureWarnings(False)
 
 
 def test_a_process_follows_the_pointer_and_notes_what_it_predicts_until_its_end(store, version_of, project) -> None:
@@ -45,3 +48,16 @@ def test_a_process_follows_the_pointer_and_notes_what_it_predicts_until_its_end(
     asyncio.run(lived())
     assert [row["asked"] for batch in served_rows(store) for row in batch.to_pylist()] == [{"x": 3.0, "place": "hill"}]
     assert [path.suffix for path in (store.folder / "served").iterdir()] == [".parquet"]
+
+
+def test_what_python_warns_of_is_in_the_log(tmp_path, caplog) -> None:
+    async def lived() -> None:
+        async with AsyncExitStack() as stack:
+            await follow(Settings(tmp_path, str(tmp_path)), stack)
+            warnings.warn("an odd value", RuntimeWarning, stacklevel=1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        asyncio.run(lived())
+    (record,) = (record for record in caplog.records if record.name == "py.warnings")
+    assert "RuntimeWarning: an odd value" in record.getMessage()

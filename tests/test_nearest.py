@@ -32,6 +32,13 @@ def test_nearer_values_count_more():
     assert near.first(5).rows.tolist() == [[0, 1]]
 
 
+def test_what_is_infinitely_far_from_all_has_no_mean_and_nobody_is_warned():
+    corners = np.random.default_rng(0).normal(size=(100, 2))
+    near = search(index(corners, 2), np.array([[1e200, 1e200], [0.0, 0.0]]))
+    assert near.distances[0].tolist() == [np.inf, np.inf]
+    assert np.isnan(near.mean(corners, 1.0)).tolist() == [[True, True], [False, False]]
+
+
 def test_softening_is_a_distance_between_places_that_differ():
     assert softening(index(PLACES, 1)) == 2.5
     assert softening(index(np.zeros((3, 1)), 1)) == 1.0

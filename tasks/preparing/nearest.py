@@ -39,9 +39,12 @@ class Nearest:
 
         Each counts by the inverse of its distance (Shepard, A two-dimensional interpolation function for
         irregularly-spaced data, 1968) plus ``softening``, without which a neighbour at the same place would be all.
+        Of a row that is infinitely far from all, as numbers beyond 1e154 are, it is NaN: not known.
         """
         weights = 1 / (self.distances + softening)
-        return np.einsum("ij,ijk->ik", weights / weights.sum(axis=1, keepdims=True), values[self.rows])
+        with np.errstate(invalid="ignore"):
+            shares = weights / weights.sum(axis=1, keepdims=True)
+        return np.einsum("ij,ijk->ik", shares, values[self.rows])
 
 
 def checked_weights(weights: Sequence[float] | None, columns: int) -> NDArray[np.float64]:
