@@ -5,12 +5,28 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.types import NonNegativeInt, PositiveFloat, PositiveInt
+from cyclopts.types import Port, PositiveInt
+from cyclopts.validators import Number
 
 from flows.command_line import DEFAULTS, Options, say
 from serving.settings import GRPC_PORT, TOKEN, Settings
+
+DAY_SECONDS = 86_400
+MOST_BYTES = 2**31 - 1
+"""What gRPC can be told to take at most."""
+
+
+def _check_host(_kind: object, host: str) -> None:
+    """Refuse what is no host: none at all, which would stand for all of this machine, and what no name can be."""
+    try:
+        encoded = host.strip().encode("idna")
+    except UnicodeError:
+        encoded = b""
+    if not encoded:
+        raise ValueError("Name an address, such as 127.0.0.1, or 0.0.0.0 for all of this machine.")
 
 
 @Parameter(name="*")
@@ -32,10 +48,10 @@ class Listening:
         Processes that answer HTTP (default: one a core).
     """
 
-    host: str = Settings.host
-    port: NonNegativeInt = Settings.port
+    host: Annotated[str, Parameter(validator=_check_host)] = Settings.host
+    port: Port = Settings.port
     grpc: bool = True
-    grpc_port: NonNegativeInt = GRPC_PORT
+    grpc_port: Port = GRPC_PORT
     workers: PositiveInt | None = None
 
 
@@ -56,10 +72,10 @@ class Limits:
         After so long a request is given up.
     """
 
-    most_bytes: PositiveInt = Settings.most_bytes
+    most_bytes: Annotated[int, Parameter(validator=Number(gt=0, lte=MOST_BYTES))] = Settings.most_bytes
     most_rows: PositiveInt = Settings.most_rows
     most_requests: str | None = Settings.most_requests
-    timeout_seconds: PositiveFloat = Settings.timeout_seconds
+    timeout_seconds: Annotated[float, Parameter(validator=Number(gt=0, lte=DAY_SECONDS))] = Settings.timeout_seconds
 
 
 def serve(

@@ -15,7 +15,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from limits import RateLimitItem, parse
+from limits import RateLimitItem, parse_many
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from pydantic_core import to_json
@@ -60,12 +60,12 @@ class Rate:
     Parameters
     ----------
     text : str or None
-        A rate limit such as ``"100/second"``; None: as often as it likes.
+        One rate limit such as ``"100/second"``; None: as often as it likes.
 
     Raises
     ------
     ProblemError
-        It is not written as the library `limits` reads it.
+        It is not written as the library `limits` reads it, or lets nobody ask.
     """
 
     def __init__(self, text: str | None) -> None:
@@ -82,9 +82,12 @@ class Rate:
 
 def _limit(text: str) -> RateLimitItem:
     try:
-        return parse(text)
+        (limit,) = parse_many(text)
     except ValueError:
         raise ProblemError(f"{text!r} is no rate limit; write one such as '100/second' or '5000 per hour'.") from None
+    if limit.amount < 1:
+        raise ProblemError(f"{text!r} lets nobody ask; write a rate limit from 1 on, such as '100/second'.")
+    return limit
 
 
 class Guard:

@@ -141,10 +141,18 @@ def test_too_many_requests_are_told_when_to_come_again(guarded):
     assert third.json()["error"].startswith("Too many requests: at most 2/minute are answered; try again in")
 
 
-def test_a_rate_that_cannot_be_read_is_a_sentence():
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("often", "'often' is no rate limit; write one such as"),
+        ("5/second; 100/hour", "'5/second; 100/hour' is no rate limit; write one such as"),
+        ("0/second", "'0/second' lets nobody ask; write a rate limit from 1 on, such as '100/second'."),
+    ],
+)
+def test_a_rate_that_cannot_be_kept_is_a_sentence(text, sentence):
     assert asyncio.run(Rate("1/minute").wait("a client")) == 0
-    with pytest.raises(ProblemError, match="'often' is no rate limit; write one such as"):
-        Rate("often")
+    with pytest.raises(ProblemError, match=sentence):
+        Rate(text)
 
 
 def test_what_breaks_is_told_to_the_log_alone(guarded, tmp_path, caplog):

@@ -49,6 +49,15 @@ def test_what_is_asked_for_reaches_the_processes(asked, project, monkeypatch, ca
         (["--store", "s3://bucket/store"], "--store 's3://bucket/store' is not supported"),
         (["--workers", "0"], "--workers"),
         (["--most-requests", "often"], "'often' is no rate limit"),
+        (["--most-requests", "0/second"], "'0/second' lets nobody ask"),
+        (["--timeout-seconds", "inf"], 'Invalid value "inf" for --timeout-seconds. Must be <= 86400.'),
+        (["--timeout-seconds", "nan"], 'Invalid value "nan" for --timeout-seconds. Must be'),
+        (["--timeout-seconds", "0"], 'Invalid value "0.0" for --timeout-seconds. Must be > 0.'),
+        (["--port", "70000"], 'Invalid value "70000" for --port. Must be <= 65535.'),
+        (["--grpc-port", "70000"], 'Invalid value "70000" for --grpc-port. Must be <= 65535.'),
+        (["--most-bytes", "2147483648"], 'Invalid value "2147483648" for --most-bytes. Must be <= 2147483647.'),
+        (["--host", ""], 'Invalid value "" for --host. Name an address, such as 127.0.0.1, or 0.0.0.0 for all'),
+        (["--host", "ü..x"], 'Invalid value "ü..x" for --host. Name an address'),
     ],
 )
 def test_a_mistake_is_a_sentence(project, capsys, words, sentence) -> None:
