@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from serving.guards import HEADERS, refused
 
-LINGER_SECONDS = 0.3
+LINGER_SECONDS = 1.0
 MOST_HEAD_BYTES = 65_536
 TOO_LARGE = (
     f"The head of the request is too large: at most {MOST_HEAD_BYTES:,} bytes of address and headers are read; send "

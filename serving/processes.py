@@ -97,6 +97,9 @@ class GrpcServer(Server):
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - none of its own
         """Answer until a signal comes, then what is in flight."""
+        from tasks.networking.engine import tensorflow
+
+        tensorflow()  # which what follows imports; here it is quiet
         from serving.grpc_server import start
 
         with self.capture_signals():
@@ -107,7 +110,7 @@ class GrpcServer(Server):
                 except ProblemError as error:
                     LOG.error(str(error))  # noqa: TRY400 - a sentence says it all
                     raise SystemExit(STARTUP_FAILURE) from error
-                stack.push_async_callback(server.stop, self._settings.timeout_seconds)
+                stack.push_async_callback(server.stop, self._settings.timeout_seconds + 1)  # a limit says so itself
                 self.started = True
                 while not self.should_exit:
                     await asyncio.sleep(0.1)
