@@ -75,10 +75,10 @@ def ui_url(api_url: str) -> str:
     return api_url.removesuffix("/").removesuffix("/api")
 
 
-def healthy(url: str) -> bool:
-    """Tell whether a Prefect API answers at an address; one that is busy is given some time."""
+def healthy(url: str, seconds: float = 10) -> bool:
+    """Tell whether a Prefect API answers at an address within some seconds: a server that is busy needs them."""
     try:
-        return httpx.get(f"{url.rstrip('/')}/health", timeout=httpx.Timeout(15, connect=5)).text.strip() == "true"
+        return httpx.get(f"{url.rstrip('/')}/health", timeout=seconds).text.strip() == "true"
     except httpx.HTTPError:
         return False
 
@@ -97,7 +97,7 @@ def start_server(url: str) -> None:
         address = httpx.URL(url)
         process = start("server", ["server", "start", "--host", address.host, "--port", str(address.port)])
         deadline = time.monotonic() + START_SECONDS
-        while not healthy(url):
+        while not healthy(url, 2):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise SalamanderError(
                     f"The local Prefect server did not start at {url}; is another program on port {address.port}? "
