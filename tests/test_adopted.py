@@ -192,10 +192,10 @@ def test_a_model_that_cannot_predict_is_refused(adopt):
     assert "predicts values of the shape (2,) for each row, not one" in refused(lambda: adopt(fitted))
 
 
-# Networks: TensorFlow is imported once for all of these.
+# Networks.
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def keras():
     found = tensorflow().keras
     found.utils.set_random_seed(1)
@@ -212,12 +212,12 @@ def test_a_network_takes_columns_by_name_and_is_served(adopt, store, sides, kera
     constant = tensorflow().constant
     given = [constant(NEW[["rooms"]].to_numpy("float32")), constant(NEW["place"].to_numpy("object"))]
     found = load(model, store).predict(NEW).values
-    np.testing.assert_allclose(found, network(given).numpy()[:, 0], rtol=1e-6)
+    np.testing.assert_allclose(found, network(given).numpy()[:, 0], rtol=1e-6, atol=1e-6)
     with store.scratch() as folder:
         store.project(model.served_files, folder / "1")
         served = tensorflow().saved_model.load(str(folder / "1")).signatures["serving_default"]
         answer = served(rooms=constant(NEW["rooms"].to_numpy("float64")), place=given[1])
-    np.testing.assert_allclose(answer["prediction"].numpy(), found, rtol=1e-5)
+    np.testing.assert_allclose(answer["prediction"].numpy(), found, rtol=1e-5, atol=1e-6)
     assert measured(model, sides.test, (), store).row_milliseconds > 0
 
 

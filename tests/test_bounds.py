@@ -4,8 +4,6 @@ from scipy.stats import gamma, norm
 
 from tasks.judging.bounds import estimated, influence
 
-RNG = np.random.default_rng(0)
-
 
 def of_means(values, resamples=4000, hidden=0.0):
     """Give the estimate of the means of the columns of values, of shape (units, pairs), by plain resampling."""
@@ -17,7 +15,7 @@ def of_means(values, resamples=4000, hidden=0.0):
 
 
 def test_the_error_of_a_mean_is_its_standard_error():
-    values = RNG.exponential(size=(80, 3))
+    values = np.random.default_rng(0).exponential(size=(80, 3))
     found = of_means(values)
     np.testing.assert_allclose(found.error, values.std(axis=0, ddof=1) / 80**0.5, rtol=1e-9)
     assert (np.diff(found.resampled, axis=0) >= 0).all()
@@ -25,7 +23,7 @@ def test_the_error_of_a_mean_is_its_standard_error():
 
 
 def test_bounds_of_many_normal_rows_are_the_normal_ones():
-    values = RNG.normal(size=(2000, 2))
+    values = np.random.default_rng(0).normal(size=(2000, 2))
     low, high = of_means(values).bounds(0.05)
     reach = norm.isf(0.05) * values.std(axis=0) / 2000**0.5
     np.testing.assert_allclose(high - values.mean(axis=0), reach, rtol=0.08)
@@ -49,7 +47,7 @@ def test_bounds_are_crossed_as_often_as_they_say(skewed, alpha):
 
 
 def test_a_smaller_alpha_and_fewer_units_reach_further():
-    few, many = (of_means(np.tile(RNG.normal(size=(units, 1)), 1)) for units in (12, 300))
+    few, many = (of_means(np.tile(np.random.default_rng(0).normal(size=(units, 1)), 1)) for units in (12, 300))
     for found in (few, many):
         (low, high), (lower, higher) = found.bounds(0.05), found.bounds(0.001)
         assert lower < low < found.value < high < higher
@@ -76,7 +74,7 @@ def test_a_single_event_bounds_as_in_a_poisson_process():
 
 
 def test_resamples_without_a_value_are_left_out():
-    values = RNG.normal(size=(50, 2))
+    values = np.random.default_rng(0).normal(size=(50, 2))
     found = of_means(values)
     resampled, squares = found.resampled.copy(), np.ones_like(found.resampled)
     resampled[:100, 0], resampled[:, 1] = np.nan, np.nan

@@ -8,7 +8,6 @@ from tasks.drafting.guesses import guess_codes, guess_identity, guess_part, gues
 from tasks.drafting.profile import profile, profiled
 from tasks.errors import ProblemError
 
-GENERATOR = np.random.default_rng(0)
 ROWS = 200
 
 
@@ -63,7 +62,7 @@ def test_a_target_that_is_none_is_a_sentence(values: object, asked: object, sent
         ({"x": [1] * ROWS, "counted": range(1, ROWS + 1)}, ("counted",)),
         ({"reference": [f"R{n}" for n in range(ROWS)]}, ("reference",)),
         ({"day": pd.date_range("2024-01-01", periods=ROWS)}, ("day",)),
-        ({"income": GENERATOR.permutation(10**6)[:ROWS]}, ()),
+        ({"income": np.random.default_rng(0).permutation(10**6)[:ROWS]}, ()),
         ({"name": [f"Mr. John {n} Doe" for n in range(ROWS)]}, ()),
         ({"store_id": [1, 2] * (ROWS // 2)}, ()),
     ],
@@ -106,10 +105,11 @@ def test_the_part_of_a_column_goes_by_its_looks(name: str, values: object, part:
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_numbers_whose_order_says_nothing_are_a_code(task: str) -> None:
-    code = GENERATOR.integers(0, 6, 600)
-    ordered = GENERATOR.integers(0, 6, 600)
+    generator = np.random.default_rng(0)
+    code = generator.integers(0, 6, 600)
+    ordered = generator.integers(0, 6, 600)
     effect = np.array([5.0, -5, 5, -5, 5, -5])[code] + ordered
-    y = (effect > 2).astype(int) if task == "classification" else effect + GENERATOR.normal(size=600)
+    y = (effect > 2).astype(int) if task == "classification" else effect + generator.normal(size=600)
     frame = pd.DataFrame({"code": code, "ordered": ordered})
     found = guess_codes(frame, y, task, list(profiled(frame).values()))  # type: ignore[arg-type]
     assert list(found) == ["code"]

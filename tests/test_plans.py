@@ -7,8 +7,6 @@ from tasks.drafting.plans import fewest_test_rows, guess_strata, portfolio, quan
 from tasks.estimators import build
 from tasks.records import FeatureSet
 
-GENERATOR = np.random.default_rng(0)
-
 
 def test_strata_are_the_classes_while_each_has_enough_rows() -> None:
     frame = pd.DataFrame({"id": range(100), "y": ["a"] * 90 + ["b"] * 10})
@@ -24,9 +22,10 @@ def test_rows_equal_in_identity_count_once_for_strata() -> None:
 
 
 def test_strata_of_a_numeric_target_are_bands_of_its_strongest_predictor() -> None:
-    strong, weak = GENERATOR.normal(size=(2, 1000))
+    generator = np.random.default_rng(0)
+    strong, weak = generator.normal(size=(2, 1000))
     frame = pd.DataFrame({"id": range(1000), "weak": weak, "strong": strong})
-    frame["y"] = strong + 0.3 * weak + 0.1 * GENERATOR.normal(size=1000)
+    frame["y"] = strong + 0.3 * weak + 0.1 * generator.normal(size=1000)
     found = guess_strata(frame, "y", "regression", ["weak", "strong"], ["id"])
     assert found.column == "strong"
     assert len(found.bins) == 4
