@@ -1,5 +1,8 @@
 """What is measured of a model: time, memory, size and behaviour."""
 
+import json
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,28 +11,38 @@ import pytest
 
 from tasks.errors import ProblemError
 from tasks.gate import Behaviour
-from tasks.judging.measurements import ROWS, PeakMemory, durations, measured
+from tasks.judging.measurements import durations, measured
 from tasks.models import Predictor
 
 
-def test_a_model_is_measured(version_of, store):
+def test_a_model_is_measured(version_of, store, monkeypatch):
+    """By a clock that only predictions move: a millisecond for each row, and ten more for every tenth call."""
     version = version_of(n_estimators=20)
+    calls, milliseconds = 0, 0
+
+    def predict(_, rows):
+        nonlocal calls, milliseconds
+        calls += 1
+        milliseconds += len(rows) + (0 if calls % 10 else 10)
+
+    monkeypatch.setattr(Predictor, "predict", predict)
+    clock = SimpleNamespace(perf_counter=lambda: milliseconds / 1000)
+    monkeypatch.setattr("tasks.judging.measurements.time", clock)
+    monkeypatch.setattr("tasks.judging.measurements.PeakMemory", lambda: SimpleNamespace(added=lambda: 25e6))
     found = measured(version.model, version.test, (), store)
-    assert 0.1 < found.row_milliseconds < 1000
-    assert found.row_milliseconds / 1000 < found.batch_seconds * ROWS
+    assert found.row_milliseconds == pytest.approx(11)  # not one caller in twenty waits longer
+    assert found.batch_seconds == pytest.approx(1)
     assert (found.batch_rows, found.behaviour_rows, found.broken) == (1000, 0, ())
     assert found.megabytes == sum(file.size for file in version.model.files.values()) / 1e6
-    assert found.memory_megabytes < 200
+    assert found.memory_megabytes == 25
 
 
-def test_a_slower_model_takes_longer(version_of, store):
-    quick, slow = (
-        measured(version.model, version.test, (), store)
+def test_a_larger_model_takes_more_megabytes(version_of, store):
+    small, large = (
+        measured(version.model, version.test, (), store).megabytes
         for version in (version_of("Ridge"), version_of(n_estimators=300))
     )
-    assert slow.row_milliseconds > 2 * quick.row_milliseconds
-    assert slow.batch_seconds > 2 * quick.batch_seconds
-    assert slow.megabytes > 10 * quick.megabytes
+    assert large > 10 * small
 
 
 def test_behaviours_are_measured_on_rows_whose_value_is_there(version_of, store):
@@ -80,21 +93,42 @@ def test_what_is_slow_is_repeated_less_often(monkeypatch):
     assert durations(lambda _: None, 7, 2) == [0] * 7
 
 
+MEMORY = """
+import json, sys
+import numpy as np
+from tasks.judging import measurements
+if sys.argv[1] == "not":
+    measurements._reset_peak = lambda: False
+memory = measurements.PeakMemory()
+before = memory.added()
+np.ones(10_000_000)  # 80 MB
+print(json.dumps([memory._resettable, before, memory.added(), measurements.PeakMemory().added()]))
+"""
+
+
+def added(peak):
+    """Give whether the peak of a process of its own was reset, and what was added before 80 MB, by them, and since.
+
+    It is started by a small one (`timeout`), as a process inherits the peak of who starts it.
+    """
+    command = ["timeout", "600", sys.executable, "-c", MEMORY, peak]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
 def test_memory_that_was_used_for_a_moment_counts():
-    memory = PeakMemory()
-    assert memory.added() < 20e6
-    block = np.ones(10_000_000)  # 80 MB
-    del block
-    assert 70e6 < memory.added() < 120e6
-    assert PeakMemory().added() < 20e6
+    resettable, before, after, since = added("resettable")
+    if not resettable:
+        pytest.skip("the peak of a process cannot be reset here")
+    assert before < 20e6
+    assert 70e6 < after < 120e6
+    assert since < 20e6
 
 
-def test_memory_is_counted_where_the_peak_cannot_be_reset(monkeypatch):
-    monkeypatch.setattr("tasks.judging.measurements._reset_peak", lambda: False)
-    memory = PeakMemory()
-    blocks = [np.ones(10_000_000) for _ in range(8)]
-    assert memory.added() > 0
-    del blocks
+def test_memory_is_counted_where_the_peak_cannot_be_reset():
+    _, before, after, since = added("not")
+    assert before < 20e6
+    assert 0 < after < 120e6  # it may have been higher than now before
+    assert since == 0
 
 
 def test_only_what_is_needed_is_read(version_of, store, monkeypatch):

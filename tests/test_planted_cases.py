@@ -131,8 +131,7 @@ def broken(version: Version) -> list[str]:
 
 def test_each_verdict_names_the_true_cause(kind: str, judge: Judge, leaked: Judge) -> None:
     """One champion after another, so that seven trainings tell all six cases."""
-    _, line = judge(RIDGE)
-    assert line.measurements is not None
+    judge(RIDGE)
 
     run, version = judge(BOOSTING, gate=SLICES[kind], blind=True)  # worse on one slice
     assert (run.outcome, run.cause, version.verdict.standing) == ("held", "rule broken", "better")
@@ -140,8 +139,7 @@ def test_each_verdict_names_the_true_cause(kind: str, judge: Judge, leaked: Judg
     assert HARMED[kind] in [part.name for part in version.verdict.slices if part.harmed]
     assert HARMED[kind] in run.sentence
 
-    limit = 3 * line.measurements.row_milliseconds
-    run, version = judge(SLOW_FOREST, gate=f"row_milliseconds_at_most = {limit}\n")  # too slow to serve
+    run, version = judge(SLOW_FOREST, gate="row_milliseconds_at_most = 0.001\n")  # too slow to serve
     assert (run.outcome, run.cause, version.verdict.standing) == ("held", "rule broken", "better")
     assert broken(version) == ["a row fast enough"]
 
