@@ -240,9 +240,9 @@ def guest(s3):
 @pytest.fixture
 def guarded(s3, guest):
     """Let the server check every request's key and rights; give a key that has none."""
-    httpx.post(f"{s3}/moto-api/reset-auth", content=b"0").raise_for_status()
+    httpx.post(f"{s3}/moto-api/reset-auth", content=b"0", timeout=300).raise_for_status()
     yield guest
-    httpx.post(f"{s3}/moto-api/reset-auth", content=b"inf").raise_for_status()
+    httpx.post(f"{s3}/moto-api/reset-auth", content=b"inf", timeout=300).raise_for_status()
 
 
 @pytest.mark.parametrize("path", ["houses", "houses/csv", "houses/csv/*.csv", "houses/csv/a.csv"])

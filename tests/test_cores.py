@@ -46,23 +46,32 @@ def test_an_error_concerns_its_own_call_only():
 
 
 def test_a_process_that_is_killed_costs_the_guilty_call_only(tmp_path):
-    def dies(counted, *, always):
-        """Count the call, and die as where memory runs out: the first time, or always."""
-        with counted.open("a") as file:
+    def counted(path) -> int:
+        with path.open("a") as file:
             file.write("x")
-        if always or len(counted.read_text()) == 1:
+        return path.stat().st_size
+
+    def dies_once():
+        """Die as where memory runs out, the first time."""
+        if counted(unlucky) == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         return "done"
 
+    def dies():
+        """Die always; the other one was begun before, and is counted by then."""
+        counted(guilty)
+        while not (unlucky.exists() and unlucky.stat().st_size):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGKILL)
+
     guilty, unlucky = tmp_path / "guilty", tmp_path / "unlucky"
     calls = [Call(divmod, number, 3) for number in range(4)]
-    first = Call(lambda: dies(guilty, always=True))
-    second = Call(lambda: dies(unlucky, always=False))
+    first, second = Call(dies_once), Call(dies)
     calls += [Call(divmod, number, 3) for number in range(4, 12)]
     assert [call.result() for call in calls] == [divmod(number, 3) for number in range(12)]
-    assert second.result() == "done"
+    assert first.result() == "done"
     with pytest.raises(Died, match=r"was ended by the system twice \(SIGKILL\)"):
-        first.result()
+        second.result()
     assert len(guilty.read_text()) <= 3
 
 

@@ -13,6 +13,8 @@ ONE = [[(0.35, 0.25), (0.52, 0.08), (0.52, 0.92)]]
 FOUR = [[(0.45, 0.08), (0.2, 0.55), (0.8, 0.55)], [(0.62, 0.3), (0.62, 0.93)]]
 NOUGHT = [[(0.5 + 0.28 * math.sin(turn / 4), 0.5 - 0.42 * math.cos(turn / 4)) for turn in range(26)]]
 PHONE = {"width": 360, "height": 740}
+MILLISECONDS = 300_000
+"""So long a browser may take for what it is asked to do."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,7 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"], timeout=MILLISECONDS)
         yield found
         found.close()
 
@@ -48,6 +50,7 @@ def opened(browser, address, complaints):
 
     def open_(path, **settings):
         contexts.append(browser.new_context(**settings))
+        contexts[-1].set_default_timeout(MILLISECONDS)
         page = contexts[-1].new_page()
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -84,6 +87,7 @@ def test_what_is_in_production_is_listed_with_its_scores(opened):
     assert "Version 1 the one before" in card
     assert "RMSE 1.000 (0.000 to 2.000) on 60 test rows" in card
     page.get_by_role("link", name="Houses").click()
+    page.wait_for_url("**/problems/houses")
     assert page.title() == "Houses · Salamander"
 
 
@@ -137,7 +141,8 @@ def test_a_refusal_is_shown_as_the_sentence_that_it_is(opened, complaints):
     page = opened("/problems/houses")
     page.get_by_label("Place").evaluate("field => field.options[1].value = 'moon'")
     page.get_by_label("Place").select_option("moon")
-    page.get_by_role("button", name="Estimate").click()
+    with page.expect_console_message():
+        page.get_by_role("button", name="Estimate").click()
     page.locator("#answer .trouble").wait_for()
     sentence = page.locator("#answer").inner_text()
     assert sentence.startswith("instances[0].place is \"moon\", but 'place' takes one of 'hill', 'shore'")
@@ -147,7 +152,8 @@ def test_a_refusal_is_shown_as_the_sentence_that_it_is(opened, complaints):
 def test_a_server_that_is_gone_is_said(opened, complaints):
     page = opened("/problems/houses")
     page.route("**:predict", lambda route: route.abort())
-    page.get_by_role("button", name="Estimate").click()
+    with page.expect_console_message():
+        page.get_by_role("button", name="Estimate").click()
     page.get_by_text("The server did not answer. Is it still running?").wait_for()
     assert "ERR_FAILED" in complaints.pop()
 
@@ -194,7 +200,7 @@ def test_a_digit_is_drawn_with_the_keyboard_alone(opened):
     page.keyboard.press("Space")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.locator("#answer .estimate").wait_for()
+    page.locator("#answer:not([aria-busy]) .estimate").wait_for()
     assert page.locator(".estimate").inner_text() == "1"
 
 
@@ -253,16 +259,16 @@ def test_every_field_has_a_name_for_who_cannot_see_it(opened):
 
 
 def test_a_model_that_is_not_there_is_a_sentence(address):
-    answer = httpx.get(f"{address}/problems/ducks")
+    answer = httpx.get(f"{address}/problems/ducks", timeout=300)
     assert answer.status_code == 404
     assert "There is no model &#39;ducks&#39; here" in answer.text
-    assert httpx.get(f"{address}/assets/secrets.txt").status_code == 404
-    assert httpx.get(f"{address}/assets/..%2fpage.py").status_code == 404
+    assert httpx.get(f"{address}/assets/secrets.txt", timeout=300).status_code == 404
+    assert httpx.get(f"{address}/assets/..%2fpage.py", timeout=300).status_code == 404
 
 
 def test_no_script_or_style_stands_in_a_page_and_none_comes_from_elsewhere(address):
     for path in ("/", "/problems/houses", "/problems/digits", "/problems/reviews"):
-        answer = httpx.get(f"{address}{path}")
+        answer = httpx.get(f"{address}{path}", timeout=300)
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert "unsafe" not in answer.headers["content-security-policy"]
         assert "style=" not in answer.text
@@ -272,8 +278,9 @@ def test_no_script_or_style_stands_in_a_page_and_none_comes_from_elsewhere(addre
 def test_where_a_token_is_asked_for_the_browser_asks_for_it_and_sends_it_with_every_question(browser, deployed):
     """As the password of a user of any name, which a browser asks for by itself."""
     with http_server(deployed, token="open sesame") as address:  # noqa: S106 - of the test's own server
-        assert httpx.get(f"{address}/").status_code == 401
+        assert httpx.get(f"{address}/", timeout=300).status_code == 401
         context = browser.new_context(http_credentials={"username": "me", "password": "open sesame"})
+        context.set_default_timeout(MILLISECONDS)
         page = context.new_page()
         page.goto(f"{address}/problems/houses")
         assert "Answered by version 2." in estimate(page)

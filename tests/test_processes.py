@@ -6,21 +6,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import grpc
 
 from tests.conftest import free_port
 
+T = TypeVar("T")
 SECONDS = 300
 
 
-def until(condition: Callable[[], object]) -> None:
+def until(condition: Callable[[], T]) -> T:
+    """Wait for a condition, and give what made it true."""
     end = time.monotonic() + SECONDS
-    while not condition():
+    while not (found := condition()):
         assert time.monotonic() < end, "it took too long"
         time.sleep(0.02)
+    return found
 
 
 def listening(port: int, parent: int) -> set[int]:
@@ -31,12 +35,16 @@ def listening(port: int, parent: int) -> set[int]:
         for line in Path("/proc/net", table).read_text().splitlines()[1:]
         if line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A"
     }
-    found: set[int] = set()
-    for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
-        with contextlib.suppress(OSError):  # it, or a file of its, was closed meanwhile
-            if sockets & {str(link.readlink()) for link in Path(f"/proc/{child}/fd").iterdir()}:
-                found.add(int(child))
-    return found
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return {int(child) for child in children if sockets & {*opened(child)}}
+
+
+def opened(process: str) -> Iterator[str]:
+    """Give what a process has open."""
+    with contextlib.suppress(OSError):  # it has ended meanwhile
+        for link in Path(f"/proc/{process}/fd").iterdir():
+            with contextlib.suppress(OSError):  # this was closed meanwhile
+                yield str(link.readlink())
 
 
 def test_the_process_that_speaks_grpc_is_replaced_when_it_is_killed_and_ends_with_the_others(project) -> None:
@@ -46,8 +54,7 @@ def test_the_process_that_speaks_grpc_is_replaced_when_it_is_killed_and_ends_wit
     with log.open("wb") as output:
         serving = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=output)
     try:
-        until(lambda: listening(port, serving.pid))
-        (victim,) = listening(port, serving.pid)
+        (victim,) = until(lambda: listening(port, serving.pid))
         os.kill(victim, signal.SIGKILL)
         until(lambda: listening(port, serving.pid) - {victim})
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:

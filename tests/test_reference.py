@@ -9,6 +9,8 @@ import requests
 from playwright.sync_api import Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
+MILLISECONDS = 300_000
+"""So long a browser may take for what it is asked to do."""
 
 
 def test_it_shows_columns_values_and_examples_and_loads_nothing_from_elsewhere(serving_at, version_of):
@@ -34,8 +36,10 @@ def page() -> Iterator[Page]:
     if CHROMIUM is None:
         pytest.skip("there is no chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser.new_page()
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=MILLISECONDS)
+        found = browser.new_page()
+        found.set_default_timeout(MILLISECONDS)
+        yield found
         browser.close()
 
 
