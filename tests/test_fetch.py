@@ -1,12 +1,12 @@
 import gzip
 import hashlib
 import io
-import logging
 import os
 import sqlite3
 import tarfile
 import zipfile
 from http.server import BaseHTTPRequestHandler
+from types import SimpleNamespace
 
 import pandas as pd
 import pyarrow as pa
@@ -491,12 +491,18 @@ def test_a_function(tmp_path, store):
     assert fetched_from(source, store, tmp_path) == ROWS
 
 
-def test_a_column_without_values_is_told(website, store, monkeypatch):
+def said(monkeypatch):
+    """Give a list of what is said from now on."""
     shown = []
-    monkeypatch.setattr(logging.Logger, "warning", lambda _, text, *values: shown.append(text % values))
-    monkeypatch.setattr("tasks.fetch.get_run_logger", lambda: logging.getLogger("fetch"))
+    say = SimpleNamespace(**dict.fromkeys(("info", "warning"), lambda text, *values: shown.append(text % values)))
+    monkeypatch.setattr("tasks.fetch.get_run_logger", lambda: say)
+    return shown
+
+
+def test_a_column_without_values_is_told(website, store, monkeypatch):
+    shown = said(monkeypatch)
     fetch.fn(source_of(website, "gaps.csv", b"rooms,place\n3,\n"), store)
-    assert shown == ["No row has a value in the column(s) place."]
+    assert shown[2:] == ["No row has a value in the column(s) place."]
 
 
 @pytest.mark.skipif(MIRROR not in os.environ, reason="no folder with the published files")
@@ -530,10 +536,7 @@ def taken_from(source, store, project, base=None, **settings):
 
 
 def test_codes_stay_codes_when_columns_are_accepted_anew(tmp_path, store, monkeypatch):
-    shown = []
-    monkeypatch.setattr(logging.Logger, "warning", lambda _, text, *values: shown.append(text % values))
-    monkeypatch.setattr(logging.Logger, "info", lambda _, text, *values: shown.append(text % values))
-    monkeypatch.setattr("tasks.fetch.get_run_logger", lambda: logging.getLogger("fetch"))
+    shown = said(monkeypatch)
     path = tmp_path / "mirror" / "houses.csv"
     path.parent.mkdir()
     path.write_text("code,price,rooms,old\n007,1.5,3,a\n7,2.5,4,b\n")
