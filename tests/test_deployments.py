@@ -69,7 +69,7 @@ def test_a_deployed_flow_of_a_project_elsewhere_runs_on_the_worker(up: dict[str,
     assert up["deployments"] == ["training/wine"]
     command = [sys.executable, "-m", "prefect", "deployment", "run", "training/wine", "--watch"]
     environment = os.environ | {"PREFECT_API_URL": str(up["api"])}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=180)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     status = salamander("status", "wine", "--project", str(project), "--json")
     assert status["champion"] == 1

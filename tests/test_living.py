@@ -39,7 +39,7 @@ def test_a_process_follows_the_pointer_and_notes_what_it_predicts_until_its_end(
             assert repository.offers == {}
             version = registry.register(await asyncio.to_thread(version_of, "DecisionTreeRegressor"))
             registry.promote(version, None)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(600):
                 while not repository.offers:
                     await asyncio.sleep(0.01)
             row = {"x": np.array([3.0]), "place": np.array(["hill"], dtype=object)}

@@ -63,7 +63,7 @@ def test_a_port_that_another_program_has_is_a_sentence(tmp_path: Path, unused_tc
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=600,
         )
     assert done.returncode == 1
     assert f"is another program on port {unused_tcp_port}?" in done.stderr
