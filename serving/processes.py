@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 from contextlib import AsyncExitStack
+from types import FrameType
+from typing import Any
 
 from uvicorn import Config
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.server import Server
+from uvicorn.lifespan.on import LifespanOn
+from uvicorn.server import HANDLED_SIGNALS, Server
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
@@ -23,6 +27,40 @@ from tasks.errors import ProblemError
 
 LOG = logging.getLogger("salamander.processes")
 HANGS_SECONDS = 60
+
+
+class Starting(LifespanOn):
+    """The start and the end of a process that speaks HTTP, which ends at once where that was asked for meanwhile.
+
+    uvicorn would listen first: at a socket that the supervisor has shut, so that who came then would get no answer.
+    """
+
+    async def startup(self) -> None:
+        """Start, and end where a signal has asked for that."""
+        asked: list[int] = []
+
+        def note(number: int, frame: FrameType | None) -> None:
+            asked.append(number)
+            handlers[number](number, frame)
+
+        handlers: dict[int, Any] = {each: signal.signal(each, note) for each in HANDLED_SIGNALS}
+        try:
+            await super().startup()
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        if asked and not self.should_exit:
+            await self.shutdown()
+            raise SystemExit(0)
+
+
+class HttpConfig(Config):
+    """How uvicorn serves, with a start of our own."""
+
+    def load(self) -> None:
+        """Load what the configuration names."""
+        super().load()
+        self.lifespan_class = Starting
 
 
 class Supervisor(Multiprocess):

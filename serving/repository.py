@@ -127,13 +127,18 @@ class Repository:
             for old in let_go:
                 await old.close()
 
-        while True:
-            await asyncio.sleep(self.settings.poll_seconds)
-            for name in {*await asyncio.to_thread(self._names)} - looking:
-                looking.add(name)
-                task = asyncio.create_task(look(name))
-                under_way.add(task)
-                task.add_done_callback(under_way.discard)
+        try:
+            while True:
+                await asyncio.sleep(self.settings.poll_seconds)
+                for name in {*await asyncio.to_thread(self._names)} - looking:
+                    looking.add(name)
+                    task = asyncio.create_task(look(name))
+                    under_way.add(task)
+                    task.add_done_callback(under_way.discard)
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     def _names(self) -> tuple[str, ...]:
         return self.settings.problems or problem_names(self.settings.project)

@@ -16,12 +16,10 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from uvicorn import Config
-
 from serving.connections import Connection
 from serving.living import follow
 from serving.logs import log_config
-from serving.processes import HANGS_SECONDS, Supervisor
+from serving.processes import HANGS_SECONDS, HttpConfig, Supervisor
 from serving.settings import Settings
 from tasks.cores import ONE_THREAD
 from tasks.errors import ProblemError, SalamanderError
@@ -61,7 +59,7 @@ def serve(settings: Settings, announce: Callable[[], None] = lambda: None) -> No
     if settings.grpc_port is not None:
         listen(settings.host, settings.grpc_port, "--grpc-port").close()  # whoever speaks gRPC takes it later
     listening = listen(settings.host, settings.port)
-    config = Config(
+    config = HttpConfig(
         partial(Application, settings),
         factory=True,
         workers=settings.workers,

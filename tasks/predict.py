@@ -134,24 +134,16 @@ def _of_classes(found: Prediction) -> list[str]:
 
 
 def reasons_of(breaches: Sequence[Breach], start: int, rows: int) -> pa.Array:
-    """Give why rows from a position on get no prediction, shape (rows,): missing for those that break nothing.
-
-    Of a value that could not be read, which is told first, it is not said that it is missing as well.
-    """
+    """Give why rows from a position on get no prediction, shape (rows,): missing for those that break nothing."""
     import pyarrow as pa
 
     found: list[list[str]] = [[] for _ in range(rows)]
-    unreadable: set[tuple[int, str | None]] = set()
     for each in breaches:
         low, high = np.searchsorted(each.positions, [start, start + rows])
         sentence = f"{each.finding.expectation}: {each.finding.reason}"
         for place in range(low, high):
-            row = int(each.positions[place] - start)
-            if each.values:
-                unreadable.add((row, each.finding.column))
-                found[row].append(f"{sentence}; it is {each.values[place]}")
-            elif (row, each.finding.column) not in unreadable:
-                found[row].append(sentence)
+            told = f"{sentence}; it is {each.values[place]}" if each.values else sentence
+            found[each.positions[place] - start].append(told)
     return pa.array(["; ".join(each) or None for each in found], pa.string())
 
 

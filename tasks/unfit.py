@@ -58,24 +58,15 @@ def met(store: Store, rows: Table, suite: Suite, model: Model, report: Callable[
 
 
 def tests_of(model: Model, rows: Table) -> list[RowTest]:
-    """Give what is asked of every row, whatever the suite says, as `serving` asks it of a request.
-
-    Numbers must be finite, values there where training missed none, and categories such as were learnt.
-    """
+    """Give what is asked of every row, whatever the suite says: finite numbers, and categories that were learnt."""
     read = source_columns(model.columns)
     tests = [test for test in row_tests(rows, None) if test.column in read]
     texts = {column.name for column in rows.columns if column.dtype in {"string", "large_string"}}
     for each in model.inputs:
-        if not each.nullable and each.name in rows.names:
-            tests.append(RowTest(each.name, _missing, f"{each.name}: a value", "none was missing in training"))
         if each.kind == "category" and each.values and each.name in texts:
             asked = f"{each.name}: one of {listed(each.values)}"
             tests.append(RowTest(each.name, _unknown(each.values), asked, "no other value was there in training"))
     return tests
-
-
-def _missing(column: pa.Array) -> NDArray[np.bool_]:
-    return column.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
 
 
 def _unknown(values: Sequence[str]) -> Callable[[pa.Array], NDArray[np.bool_]]:

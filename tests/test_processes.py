@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,7 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import grpc
+import pytest
+from uvicorn import Server
 
+from serving.processes import HttpConfig
 from tests.conftest import free_port
 
 T = TypeVar("T")
@@ -63,3 +67,25 @@ def test_the_process_that_speaks_grpc_is_replaced_when_it_is_killed_and_ends_wit
         serving.send_signal(signal.SIGTERM)
         code = serving.wait(SECONDS)
     assert code == 0, log.read_text()
+
+
+def test_a_process_that_is_asked_to_end_while_it_starts_does_not_listen_any_more() -> None:
+    """Else whoever came between its listening anew and its end would get no answer."""
+    said: list[str] = []
+
+    async def app(_scope, receive, send) -> None:
+        await receive()
+        listening.shutdown(socket.SHUT_RDWR)  # as the supervisor does
+        signal.raise_signal(signal.SIGTERM)
+        await send({"type": "lifespan.startup.complete"})
+        said.append((await receive())["type"])
+        await send({"type": "lifespan.shutdown.complete"})
+
+    before = signal.getsignal(signal.SIGTERM)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        with pytest.raises(SystemExit) as ended:
+            Server(HttpConfig(app, lifespan="on", log_config=None)).run([listening])
+        assert ended.value.code == 0
+        assert not listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    assert said == ["lifespan.shutdown"]
+    assert signal.getsignal(signal.SIGTERM) is before

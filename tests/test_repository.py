@@ -205,7 +205,9 @@ def test_a_swap_is_followed_and_requests_in_flight_end_on_the_old_version(reposi
     assert 'salamander_version{label="champion",problem="houses"} 3.0' in text
 
 
-def test_a_problem_that_loads_slowly_does_not_delay_another(store, promote, project) -> None:
+@pytest.fixture
+def slow(store, promote, project) -> tuple[Repository, threading.Event, threading.Event]:
+    """Give a repository that hangs when it looks at ``slow`` again, when it does, and what lets it go on."""
     found = Repository(Settings(project, str(store.root), problems=("slow", "houses"), poll_seconds=0.01))
     begun, go = threading.Event(), threading.Event()
     look = found.look
@@ -218,17 +220,36 @@ def test_a_problem_that_loads_slowly_does_not_delay_another(store, promote, proj
 
     found.look = looked
     promote(1)
+    return found, begun, go
+
+
+def test_a_problem_that_loads_slowly_does_not_delay_another(slow, promote) -> None:
+    found, begun, go = slow
 
     async def followed() -> None:
-        async with found.following():
-            try:
+        try:
+            async with found.following():
                 await until(begun.is_set)
                 await asyncio.to_thread(promote, 2)
                 await until(lambda: answering(found)["champion"] == 2)
-            finally:
-                go.set()
+        finally:
+            go.set()
 
     asyncio.run(followed())
+
+
+def test_nothing_is_under_way_when_it_has_ended(slow) -> None:
+    found, begun, go = slow
+
+    async def ended() -> None:
+        try:
+            async with found.following():
+                await until(begun.is_set)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+        finally:
+            go.set()
+
+    asyncio.run(ended())
 
 
 def test_a_declaration_that_changes_counts_at_once(store, promote, project, caplog) -> None:

@@ -109,21 +109,6 @@ def test_infinity_and_unknown_categories_have_reasons_of_their_own(at_once, stor
     assert found.breaches[1].finding.observed == "1 of 4 rows"
 
 
-def test_a_value_that_is_missing_where_training_missed_none_has_a_reason_of_its_own(at_once, store, kept, write_suite):
-    frame = pd.DataFrame({"rooms": [1.0, np.nan, 3.0], "people": [np.nan, 1.0, 1.0], "place": ["hill", "hill", None]})
-    inputs = (
-        Input(name="rooms", kind="number", nullable=False),
-        Input(name="people", kind="number", nullable=True),
-        Input(name="place", kind="category", nullable=False, values=("hill", "shore")),
-    )
-    found = met(store, kept(frame), write_suite(), model(*inputs))
-    assert [(each.finding.expectation, each.positions.tolist()) for each in found.breaches] == [
-        ("rooms: a value", [1]),
-        ("place: a value", [2]),
-    ]
-    assert {each.finding.reason for each in found.breaches} == {"none was missing in training"}
-
-
 def test_how_far_the_check_is_is_told(at_once, store, kept, write_suite):
     told = []
     met(store, kept(ROWS), write_suite(ROOMS), model(), told.append)
