@@ -59,8 +59,9 @@ def _watched(version: Version, registry: Registry, since: int, seconds: float) -
     deadline = time.monotonic() + seconds
 
     def watch() -> None:
+        found: Answer | None = None
         while not over.wait(LOOK_SECONDS):
-            found = answers[0] if answers else _decided(version, registry, since)
+            found = found or _decided(version, registry, since)
             if found is None and time.monotonic() > deadline:
                 found = Answer(approved=None, because=f"Nobody decided within {seconds / HOUR_SECONDS:g} hours.", by="")
             if found:

@@ -123,7 +123,7 @@ class Journal:
         declared = load_problem(served.problem, project).serving
         if not declared.log:
             return None
-        columns = store.schema(served.version.test).names
+        columns = served.version.test.names
         if unknown := sorted({*declared.private} - {*columns}):
             raise ProblemError(
                 f"serving.private of {served.problem} names {unknown[0]!r}, which is no column of its "

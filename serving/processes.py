@@ -148,7 +148,7 @@ class GrpcServer(Server):
                 except ProblemError as error:
                     LOG.error(str(error))  # noqa: TRY400 - a sentence says it all
                     raise SystemExit(STARTUP_FAILURE) from error
-                stack.push_async_callback(server.stop, self._settings.timeout_seconds + 1)  # a limit says so itself
+                stack.push_async_callback(server.stop, self._settings.drain_seconds)
                 self.started = True
                 while not self.should_exit:
                     await asyncio.sleep(0.1)

@@ -168,8 +168,8 @@ class Repository:
         except Exception as error:  # whatever is wrong with one problem, the others are served
             self._complain(name, registry.store, error)
             seen.again_at = time.monotonic() + AGAIN_SECONDS
-        now = {id(served) for served in self.offers.get(name, Offer()).all().values()}
-        return [served for served in before if id(served) not in now]
+        now = self.offers.get(name, Offer()).all().values()
+        return [served for served in before if served not in now]
 
     def _is_declared_anew(self, name: str, seen: _Seen) -> bool:
         """Tell whether the declaration is another than when this was asked last."""

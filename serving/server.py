@@ -8,7 +8,6 @@ supervisor itself is killed, the others answer what they have and end too.
 
 from __future__ import annotations
 
-import math
 import os
 import socket
 import tempfile
@@ -71,7 +70,7 @@ def serve(settings: Settings, announce: Callable[[], None] = lambda: None) -> No
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=math.ceil(settings.timeout_seconds) + 1,  # the guard's own limit comes first
+        timeout_graceful_shutdown=settings.drain_seconds,
         timeout_worker_healthcheck=HANGS_SECONDS,
     )
     for name, value in ENVIRONMENT.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,3 +53,8 @@ class Settings:
     most_requests: str | None = None
     timeout_seconds: float = 30.0
     poll_seconds: float = 0.25
+
+    @property
+    def drain_seconds(self) -> int:
+        """So long what is in flight may take at the end: a second more than a request may, whose own limit is told."""
+        return math.ceil(self.timeout_seconds) + 1
