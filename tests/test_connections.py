@@ -17,6 +17,7 @@ import uvicorn
 from serving import connections
 from serving.connections import MOST_HEAD_BYTES, Connection
 from serving.guards import HEADERS
+from tests.waiting import happened
 
 asked: list[str] = []
 """The paths of the requests that reached the application."""
@@ -32,12 +33,6 @@ async def app(scope, receive, send) -> None:
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-async def until(condition) -> None:
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 @asynccontextmanager
 async def serving(head_seconds: float = 60) -> AsyncIterator[tuple[uvicorn.Server, str, int]]:
     """Give a server with its address, and wait until it has ended."""
@@ -46,7 +41,7 @@ async def serving(head_seconds: float = 60) -> AsyncIterator[tuple[uvicorn.Serve
     server = uvicorn.Server(uvicorn.Config(app, http=http, lifespan="off", log_config=None))  # type: ignore[arg-type]
     with socket.create_server(("127.0.0.1", 0)) as listening:
         task = asyncio.create_task(server.serve([listening]))
-        await until(lambda: server.started)
+        await happened(lambda: server.started, 60)
         try:
             yield server, *listening.getsockname()
         finally:
@@ -105,9 +100,9 @@ def test_a_body_may_come_later_than_a_head() -> None:
     async def ended() -> None:
         async with serving() as (server, *address):
             reader, writer = await asyncio.open_connection(*address)
-            await until(lambda: waiting(server) == [True])
+            await happened(lambda: waiting(server) == [True], 60)
             writer.write(b"POST /body HTTP/1.1\r\nConnection: close\r\nContent-Length: 2\r\n\r\n")
-            await until(lambda: asked)
+            await happened(lambda: asked, 60)
             assert waiting(server) == [False]
             writer.write(b"xx")
             assert (await said(reader)).endswith(b"ok")
@@ -216,7 +211,7 @@ def test_a_request_that_comes_while_the_server_ends_is_answered_and_is_the_last(
             address = f"http://{host}:{port}/"
             first = await client.get(address)
             server.should_exit = True
-            await until(lambda: not any(each.is_serving() for each in server.servers))
+            await happened(lambda: not any(each.is_serving() for each in server.servers), 60)
             last = await client.get(address)
         assert "connection" not in first.headers
         assert (last.text, last.headers["connection"]) == ("ok", "close")
@@ -232,7 +227,7 @@ def test_a_connection_on_which_no_request_comes_is_closed(begun: bytes, monkeypa
         async with serving() as (server, *address):
             reader, writer = await asyncio.open_connection(*address)
             writer.write(begun)
-            await until(lambda: server.server_state.connections)
+            await happened(lambda: server.server_state.connections, 60)
             server.should_exit = True
             assert await said(reader) == b""
             writer.close()

@@ -1,5 +1,4 @@
 # ruff: noqa: S608 - the statements are made of this module's own words
-import time
 from datetime import UTC, date, datetime
 
 import psycopg
@@ -10,6 +9,7 @@ from tasks.errors import DataRefused, ProblemError, SalamanderError
 from tasks.reading.databases import last_watermark, query
 from tasks.sources import SqlSource
 from tests.conftest import ENDLESS, HOUSES
+from tests.waiting import until
 
 # Rows and types.
 
@@ -98,9 +98,7 @@ def test_a_stream_that_nobody_reads_leaves_no_connection(postgresql):
 
         def wait_for(count: int) -> None:
             """Wait until there are so many others: the server ends a connection a moment after its client."""
-            deadline = time.monotonic() + 600
-            while connection.execute(others).fetchall() != [(count,)]:
-                assert time.monotonic() < deadline
+            until(lambda: connection.execute(others).fetchall() == [(count,)])
 
         wait_for(1)
         del stream

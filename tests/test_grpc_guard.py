@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from contextlib import contextmanager
 
 import grpc
@@ -15,10 +14,17 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServic
 from serving.grpc_guard import _address
 from tests.conftest import free_port
 from tests.deployed import GOOD, grpc_server, logged_requests
+from tests.waiting import until
 
 ASKED = PredictRequest()
 ASKED.model_spec.name = "reviews"
 ASKED.inputs["review"].CopyFrom(tf.make_tensor_proto([GOOD.encode()]))
+
+
+def with_token(metadata):
+    """Give the metadata of a call: these, and the token unless they say otherwise; None leaves one out."""
+    given = {"authorization": "Bearer open sesame"} | {name.replace("_", "-"): v for name, v in metadata.items()}
+    return [each for each in given.items() if each[1] is not None]
 
 
 @contextmanager
@@ -26,8 +32,7 @@ def guarding(deployed, **limits):
     """Give a repository that is served with a token and a limit of 20,000 bytes, what asks it, and its stub."""
 
     def asked(request=ASKED, method="Predict", **metadata):
-        given = {"authorization": "Bearer open sesame"} | {name.replace("_", "-"): v for name, v in metadata.items()}
-        return getattr(stub, method)(request, metadata=[each for each in given.items() if each[1] is not None])
+        return getattr(stub, method)(request, metadata=with_token(metadata))
 
     port = free_port()
     limits |= {"token": "open sesame", "most_bytes": 20_000}
@@ -126,8 +131,7 @@ def test_calls_are_counted_by_problem_action_and_code(ask, guarded):
 
 def call(stub, request=ASKED, **metadata):
     """Give a call that was begun with these metadata."""
-    given = {name.replace("_", "-"): value for name, value in metadata.items()}
-    return stub.Predict.future(request, metadata=[*({"authorization": "Bearer open sesame"} | given).items()])
+    return stub.Predict.future(request, metadata=with_token(metadata))
 
 
 def test_a_call_has_a_line_in_the_log_as_a_request_over_http_has(stub):
@@ -167,10 +171,7 @@ def test_a_call_that_its_client_cancels_is_counted_and_logged_too(guarded, stub,
         waiting = call(stub)
         assert begun.wait(60)
         waiting.cancel()
-        end = time.monotonic() + 60
-        while not logged:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        until(lambda: logged, 60)
     assert [(line["status"], line["problem"]) for line in logged] == [("CANCELLED", "reviews")]
     assert 'code="CANCELLED",problem="reviews"} 1.0' in repository.metrics.text().decode()
 

@@ -17,6 +17,7 @@ from tasks.errors import ProblemError
 from tasks.gate import Retention
 from tasks.registering.collect import collect
 from tasks.served_rows import served_rows
+from tests.waiting import until
 
 ROWS = {"x": np.array([1.0, np.nan]), "place": np.array(["shore", None], dtype=object)}
 
@@ -63,13 +64,6 @@ def answer(served: Served, times: int = 1) -> None:
         await served.close()
 
     asyncio.run(asked())
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 600
-    while not condition():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.01)
 
 
 def noted(store) -> list[dict]:

@@ -14,6 +14,7 @@ from serving.living import SWITCH_SECONDS, follow
 from serving.settings import Settings
 from tasks.registry import Registry
 from tasks.served_rows import served_rows
+from tests.waiting import happened
 
 
 @pytest.fixture(autouse=True)
@@ -39,9 +40,7 @@ def test_a_process_follows_the_pointer_and_notes_what_it_predicts_until_its_end(
             assert repository.offers == {}
             version = registry.register(await asyncio.to_thread(version_of, "DecisionTreeRegressor"))
             registry.promote(version, None)
-            async with asyncio.timeout(600):
-                while not repository.offers:
-                    await asyncio.sleep(0.01)
+            await happened(lambda: repository.offers)
             row = {"x": np.array([3.0]), "place": np.array(["hill"], dtype=object)}
             await repository.find("houses").answer(row)
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from flows.local_server import healthy, home, ui_url, use_server
+from tests.conftest import free_port
 
 
 def environment(folder: Path, port: int) -> dict[str, str]:
@@ -72,8 +73,4 @@ def test_a_port_that_another_program_has_is_a_sentence(tmp_path: Path, unused_tc
 
 @pytest.fixture
 def unused_tcp_port() -> int:
-    import socket
-
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    return free_port()

@@ -6,10 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import grpc
 import pytest
@@ -17,18 +15,9 @@ from uvicorn import Server
 
 from serving.processes import HttpConfig
 from tests.conftest import free_port
+from tests.waiting import until
 
-T = TypeVar("T")
 SECONDS = 300
-
-
-def until(condition: Callable[[], T]) -> T:
-    """Wait for a condition, and give what made it true."""
-    end = time.monotonic() + SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.02)
-    return found
 
 
 def listening(port: int, parent: int) -> set[int]:
@@ -58,9 +47,9 @@ def test_the_process_that_speaks_grpc_is_replaced_when_it_is_killed_and_ends_wit
     with log.open("wb") as output:
         serving = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=output)
     try:
-        (victim,) = until(lambda: listening(port, serving.pid))
+        (victim,) = until(lambda: listening(port, serving.pid), SECONDS)
         os.kill(victim, signal.SIGKILL)
-        until(lambda: listening(port, serving.pid) - {victim})
+        until(lambda: listening(port, serving.pid) - {victim}, SECONDS)
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             grpc.channel_ready_future(channel).result(SECONDS)
     finally:

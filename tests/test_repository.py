@@ -16,6 +16,7 @@ from serving.settings import Settings
 from tasks.registry import Registry
 from tasks.served_rows import served_rows
 from tasks.store import Store
+from tests.waiting import happened
 
 ROW = {"x": np.array([3.0]), "place": np.array(["hill"], dtype=object)}
 
@@ -57,12 +58,6 @@ def break_file(store, registry) -> Callable[[int], None]:
 
 def answering(repository: Repository) -> dict[str, int]:
     return {label: served.number for label, served in repository.offers["houses"].all().items()}
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(600):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def test_nothing_in_production_is_not_offered_until_there_is(repository, promote) -> None:
@@ -191,9 +186,9 @@ def test_a_swap_is_followed_and_requests_in_flight_end_on_the_old_version(reposi
             old = repository.find("houses")
             asked = asyncio.create_task(old.answer(ROW))
             await asyncio.to_thread(promote, 5)
-            await until(lambda: answering(repository) == {"champion": 2, "previous": 1})
+            await happened(lambda: answering(repository) == {"champion": 2, "previous": 1})
             await asyncio.to_thread(promote, 6)
-            await until(lambda: answering(repository) == {"champion": 3, "previous": 2})
+            await happened(lambda: answering(repository) == {"champion": 3, "previous": 2})
             expected = old.predict(ROW).values
             assert (await asked).values == expected
             assert (await old.answer(ROW)).values == expected  # found before, asked after
@@ -229,9 +224,9 @@ def test_a_problem_that_loads_slowly_does_not_delay_another(slow, promote) -> No
     async def followed() -> None:
         try:
             async with found.following():
-                await until(begun.is_set)
+                await happened(begun.is_set)
                 await asyncio.to_thread(promote, 2)
-                await until(lambda: answering(found)["champion"] == 2)
+                await happened(lambda: answering(found)["champion"] == 2)
         finally:
             go.set()
 
@@ -244,7 +239,7 @@ def test_nothing_is_under_way_when_it_has_ended(slow) -> None:
     async def ended() -> None:
         try:
             async with found.following():
-                await until(begun.is_set)
+                await happened(begun.is_set)
             assert asyncio.all_tasks() == {asyncio.current_task()}
         finally:
             go.set()

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from serving.server import listen
 from tasks.errors import ProblemError
 from tasks.registry import Registry
 from tasks.served_rows import served_rows
+from tests import waiting
 from tests.conftest import free_port
 
 SECONDS = 300
@@ -27,13 +27,13 @@ ROW = {"instances": [{"x": 3.0, "place": "hill"}]}
 
 def until(condition: Callable[[], object]) -> None:
     """Wait until something holds; a server that cannot be reached yet does not."""
-    end = time.monotonic() + SECONDS
-    while True:
+
+    def holds() -> object:
         with contextlib.suppress(httpx.TransportError):
-            if condition():
-                return
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.02)
+            return condition()
+        return False
+
+    waiting.until(holds, SECONDS)
 
 
 class Serving:

@@ -1,7 +1,6 @@
 import io
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +9,7 @@ import pytest
 
 from serving.unpacking import Unpacker
 from serving.values import BadRequest
+from tests.waiting import until
 
 BOUND = 2**28
 TABLE = pa.table({"x": [1.0, 2.0], "place": ["hill", "shore"]})
@@ -75,10 +75,7 @@ def test_it_ends_with_the_process_that_it_unpacks_for():
     with subprocess.Popen([sys.executable, "-c", text], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         number = int(parent.stdout.readline())
         parent.kill()
-    until = time.monotonic() + 600
-    while is_running(number):
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    until(lambda: not is_running(number))
 
 
 def is_running(number):
